@@ -1,0 +1,71 @@
+"""Every topic, declared once: name, what its key and partition are, which Avro record it carries, how long Kafka keeps it.
+
+`weighlock topics apply` creates and checks them. Names here are without the prefix (a setting, `weighlock.`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.partitions import partition_of
+
+DAY_MS = 24 * 3600 * 1000
+FOR_EVER = "-1"
+#: The Faust application; its changelog topics are named after it, with the prefix in front.
+STREAMS_APP = "streams"
+#: The tables of streams/app.py, one changelog each.
+TABLES = ("links",)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `record` is the Avro record's name (a file in schemas/avro), None for bytes that only Faust reads."""
+
+    name: str
+    key: str
+    partition_by: Literal["key", "ref", "party", "one"]
+    record: str | None
+    cleanup: Literal["delete", "compact"]
+
+    def partitions(self, shared: int) -> int:
+        """All topics that are joined have the same number of partitions: the setting `partitions`."""
+        return 1 if self.partition_by == "one" else shared
+
+    def partition(self, by: str, shared: int) -> int:
+        """The partition of a record, given the text that `partition_by` names."""
+        return 0 if self.partition_by == "one" else partition_of(by, shared)
+
+    def config(self) -> Mapping[str, str]:
+        """Topic configs as Kafka names them. What is replayed is kept for ever; the rest is compacted, early enough to stay small."""
+        if self.cleanup == "delete":
+            return {"cleanup.policy": "delete", "retention.ms": FOR_EVER}
+        return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "delete.retention.ms": str(7 * DAY_MS)}
+
+
+SOURCE_CUSTOMER = Topic("source.acumatica.customer", "own ref", "key", "SourceAcumaticaCustomer", "delete")
+SOURCE_CONTACT = Topic("source.acumatica.contact", "own ref", "key", "SourceAcumaticaContact", "delete")
+CUSTOMER = Topic("normalized.customer", "own ref", "key", "Customer", "compact")
+CONTACT = Topic("normalized.contact", "own ref", "key", "Contact", "compact")
+LINKS = Topic("links", "ref|peer's system", "ref", "Link", "compact")
+UPSERTS_HUBSPOT = Topic("upserts.hubspot", "subject", "key", "Wish", "delete")
+RESULTS_HUBSPOT = Topic("results.hubspot", "subject", "key", "Result", "compact")
+WAITING_HUBSPOT = Topic("waiting.hubspot", "subject", "key", "Waiting", "compact")
+CHECKPOINTS = Topic("checkpoints", "source + entity", "one", "Checkpoint", "compact")
+AUDIT = Topic("audit", "own ref", "key", "Audit", "delete")
+DEAD_LETTERS = Topic("dead-letters", "the original key", "key", "DeadLetter", "delete")
+CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", None, "compact") for table in TABLES)
+
+TOPICS: tuple[Topic, ...] = (
+    *(SOURCE_CUSTOMER, SOURCE_CONTACT, CUSTOMER, CONTACT, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
+    *(CHECKPOINTS, AUDIT, DEAD_LETTERS, *CHANGELOGS),
+)
+
+
+def by_name(name: str) -> Topic:
+    """The topic of that name (without prefix); `KeyError` if it is none of ours."""
+    for topic in TOPICS:
+        if topic.name == name:
+            return topic
+    raise KeyError(f"no topic {name!r}; known: {', '.join(topic.name for topic in TOPICS)}")

@@ -1,0 +1,117 @@
+"""Our Kafka clients, made in one place, and `Wire`: records of ours in and out of topics, each with its key, partition and headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
+
+from schemas.codec import Codec
+from schemas.headers import Headers
+from schemas.records import Record
+from schemas.topics import Topic
+from weighlock.settings import Settings
+
+R = TypeVar("R", bound=Record)
+#: A killed producer's open transaction holds back every reader of committed records this long (facts/kafka.md).
+TRANSACTION_TIMEOUT_MS = 10_000
+
+
+def producer(settings: Settings, transactional_id: str | None = None) -> Producer:
+    """Idempotent, and transactional where an id (without prefix) is given; then call `init_transactions` before you read state."""
+    options: dict[str, Any] = {
+        **settings.kafka_options,
+        "bootstrap.servers": settings.kafka,
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "linger.ms": 5,
+        "compression.type": "lz4",
+    }
+    if transactional_id is not None:
+        options |= {
+            "transactional.id": settings.prefix + transactional_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            "retry.backoff.ms": 10,
+        }
+    return Producer(options)
+
+
+def consumer(settings: Settings, group: str, **options: Any) -> Consumer:
+    """Reads committed records only, commits nothing by itself. `group` without prefix; options are librdkafka's, with _ for the dots."""
+    own = {
+        **settings.kafka_options,
+        "bootstrap.servers": settings.kafka,
+        "group.id": settings.prefix + group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+    }
+    return Consumer(own | {name.replace("_", "."): value for name, value in options.items()})
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One record on its way to a topic. `by` is the text that chooses the partition where it is not the key; value None is a tombstone."""
+
+    topic: Topic
+    key: str
+    value: Record | None
+    headers: Headers
+    by: str | None = None
+
+
+class Wire:
+    """Encodes, addresses and sends; reads and decodes."""
+
+    def __init__(self, settings: Settings, codec: Codec) -> None:
+        self.settings, self.codec = settings, codec
+
+    def name(self, topic: Topic) -> str:
+        return self.settings.prefix + topic.name
+
+    def partition(self, topic: Topic, by: str) -> int:
+        return topic.partition(by, self.settings.partitions)
+
+    def partitions(self, topic: Topic) -> list[TopicPartition]:
+        return [TopicPartition(self.name(topic), p) for p in range(topic.partitions(self.settings.partitions))]
+
+    def produce(self, producer: Producer, out: Outgoing) -> None:
+        """Hands it to librdkafka; what becomes of it shows at `flush` or at the transaction's end."""
+        value = None if out.value is None else self.codec.encode(out.topic, out.value)
+        partition = self.partition(out.topic, out.by if out.by is not None else out.key)
+        while True:
+            try:
+                producer.produce(self.name(out.topic), value, out.key.encode(), partition, headers=list(out.headers))
+                return
+            except BufferError:  # the queue is full: let it drain
+                producer.poll(0.1)
+
+    def decode(self, kind: type[R], message: Message) -> R | None:
+        """None for a tombstone; `schemas.codec.Undecodable` for what is no such record."""
+        value = message.value()
+        return None if value is None else self.codec.decode(kind, value)
+
+    def read(self, topic: Topic, partitions: list[int] | None = None) -> Iterator[Message]:
+        """Every committed record that is there now, from the beginning, then ends. For state at start, traces and counts."""
+        reader = consumer(self.settings, "reader", enable_partition_eof=True, fetch_wait_max_ms=20)
+        try:
+            wanted = [tp for tp in self.partitions(topic) if partitions is None or tp.partition in partitions]
+            ends = {tp.partition: reader.get_watermark_offsets(tp, 30)[1] for tp in wanted}
+            at = dict.fromkeys(ends, 0)
+            reader.assign([TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in wanted])
+            while any(at[p] < end for p, end in ends.items()):
+                for message in reader.consume(1000, 0.2):
+                    error = message.error()
+                    if error is None:
+                        at[message.partition()] = message.offset() + 1
+                        if message.offset() < ends[message.partition()]:
+                            yield message
+                    elif error.name() == "_PARTITION_EOF":
+                        at[message.partition()] = max(at[message.partition()], message.offset())
+                    elif error.fatal() or not error.retriable():
+                        raise KafkaException(error)
+        finally:
+            reader.close()

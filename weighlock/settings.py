@@ -1,0 +1,193 @@
+"""One `weighlock.toml`, the environment over it (`WEIGHLOCK_ACUMATICA__URL`), all that is wrong refused together.
+
+The file is `weighlock.toml` in the current folder, or what `WEIGHLOCK_CONFIG` names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from weighlock.errors import ConfigError
+
+
+def _http_url(text: str) -> str:
+    if not re.match(r"https?://[^/\s]+", text):
+        raise ValueError("must be an http(s) address such as https://example.acumatica.com/Site")
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hours(Section):
+    """From one time of day to another, over midnight where `to` is the smaller one."""
+
+    start: time = Field(alias="from")
+    end: time = Field(alias="to")
+
+    def hold(self, at: time) -> bool:
+        return self.start <= at < self.end if self.start <= self.end else at >= self.start or at < self.end
+
+
+class Schedule(Section):
+    """When an entity is polled: every so many seconds, or by a cron line; never in the hours of rest. `reread` is a cron line too:
+    then everything is read once more, for what does not touch a record's own stamp."""
+
+    every: float | None = Field(default=None, gt=0, description="seconds between two polls")
+    cron: str | None = None
+    rest: list[Hours] = []
+    reread: str | None = "17 2 * * *"
+    zone: str = "UTC"
+
+    @field_validator("cron", "reread")
+    @classmethod
+    def _cron(cls, line: str | None) -> str | None:
+        if line is not None and not croniter.is_valid(line):
+            raise ValueError(f"{line!r} is no cron line (minute hour day month weekday)")
+        return line
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{name!r} is no time zone (Europe/Berlin, UTC …)") from None
+        return name
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("give either `every` (seconds) or `cron`, not both")
+        return self
+
+    def next(self, after: datetime) -> datetime:
+        """When to poll next, given the last poll's start (aware); in UTC, outside the hours of rest."""
+        zone = ZoneInfo(self.zone)
+        local = after.astimezone(zone)
+        if self.cron is not None:
+            due = croniter(self.cron, local).get_next(datetime)
+        else:
+            due = datetime.fromtimestamp(after.timestamp() + (self.every or 0), zone)
+        for _ in range(len(self.rest) + 1):
+            for hours in self.rest:
+                if hours.hold(due.time()):
+                    due = croniter(f"{hours.end.minute} {hours.end.hour} * * *", due).get_next(datetime)
+        return due.astimezone(UTC)
+
+    def reread_due(self, last: datetime, at: datetime) -> bool:
+        """Has the `reread` line come due between two instants?"""
+        if self.reread is None:
+            return False
+        zone = ZoneInfo(self.zone)
+        return bool(croniter(self.reread, last.astimezone(zone)).get_next(datetime) <= at.astimezone(zone))
+
+
+class Acumatica(Section):
+    url: Url
+    tenant: str = Field(description="the tenant's login name; the client id ends in @ and it")
+    client_id: str
+    client_secret: SecretStr
+    username: str
+    password: SecretStr
+    endpoint: str = "Default"
+    version: str = "24.200.001"
+    requests_per_minute: int = Field(default=20, gt=0, description="our share of the licence's limit, well below its half")
+    page_size: int = Field(default=200, ge=1, le=5000)
+    overlap_seconds: float = Field(default=300, ge=0, description="longest transaction of the ERP plus clock skew")
+    timeout_seconds: float = Field(default=600, gt=0)
+    customer: Schedule = Schedule(every=30)
+    contact: Schedule = Schedule(every=30)
+
+
+class HubSpot(Section):
+    url: Url = "https://api.hubapi.com"
+    token: SecretStr
+    version: str = Field(default="2026-09", pattern=r"^(v3|\d{4}-\d{2})$")
+    burst_per_10_seconds: int = Field(
+        default=150, gt=0, description="the tier allows 100, 190 or 250; the difference is the reserve for others"
+    )
+    search_per_second: int = Field(default=4, gt=0)
+    timeout_seconds: float = Field(default=30, gt=0)
+    search_settle_seconds: float = Field(default=9, ge=0, description="how long a record may stay unfound by search after it was made")
+
+
+class Settings(BaseSettings):
+    """Everything. `Settings.load()` is how the commands get it."""
+
+    model_config = SettingsConfigDict(env_prefix="WEIGHLOCK_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$", description="in front of every key we write into a target")
+    prefix: str = Field(default="weighlock.", pattern=r"^[a-z0-9._-]*$")
+    kafka: str = Field(pattern=r"^[^\s:]+:\d+(,[^\s:]+:\d+)*$", description="host:port[,host:port]")
+    kafka_options: dict[str, str] = Field(default_factory=dict, description="librdkafka's own settings, for SASL and TLS")
+    registry: Url
+    partitions: int = Field(default=4, ge=1, le=200)
+    replication: int = Field(default=1, ge=1, le=7)
+    state: Path = Path(".weighlock")
+    wait_limit_hours: float = Field(default=72, gt=0, description="how long a record waits for a reference before it is a dead letter")
+    attempts: int = Field(
+        default=5, ge=1, description="answers of a server error for one record, while others succeed, before it is a dead letter"
+    )
+    free_mail_domains: list[str] = Field(default_factory=list, description="more of them than the list we carry")
+    acumatica: Acumatica | None = None
+    hubspot: HubSpot | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, Path(os.environ.get("WEIGHLOCK_CONFIG", "weighlock.toml"))),
+        )
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Read the file and the environment. `ConfigError` with one line for each thing that is wrong."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise ConfigError(*(_readable(problem) for problem in error.errors())) from None
+        except ValueError as error:  # the TOML itself
+            raise ConfigError(f"weighlock.toml: {error}") from None
+
+    def need_acumatica(self) -> Acumatica:
+        if self.acumatica is None:
+            raise ConfigError("acumatica: missing: this worker needs the section [acumatica] in weighlock.toml (url, tenant, client_id …)")
+        return self.acumatica
+
+    def need_hubspot(self) -> HubSpot:
+        if self.hubspot is None:
+            raise ConfigError("hubspot: missing: this worker needs the section [hubspot] in weighlock.toml (token …)")
+        return self.hubspot
+
+
+def _readable(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    env = "WEIGHLOCK_" + "__".join(str(part) for part in problem["loc"]).upper()
+    if problem["type"] == "missing":
+        return f"{where}: missing: set it in weighlock.toml or as {env}"
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown setting: check the spelling or remove it"
+    given = "" if "secret" in where or "password" in where or "token" in where else f" (given: {problem.get('input')!r})"
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
