@@ -120,7 +120,7 @@ def web(rng: random.Random, index: int, domain: str) -> tuple[str | None, str | 
         case 3:  # nothing to know the firm by
             return None, rng.choice((None, f"{domain.split('.')[0]}@{rng.choice(words.FREE_MAIL)}"))
         case 6:  # only the e-mail address tells its domain
-            return None, email.replace("@", "@mail.") if rng.random() < 0.3 else email
+            return None, email
         case 8:
             return rng.choice(spellings), None
     return rng.choice(spellings), email
@@ -132,9 +132,7 @@ def share_domains(rows: list[Row]) -> None:
         main = rows[first]["MainContact"]
         main["WebSite"] = f"https://{rows[first]['CustomerID'].lower()}-group.example"
         for other in range(first + 1, first + 2 + (first // 80) % 2):
-            rows[other]["CustomerName"] = (
-                f"{rows[first]['CustomerName']} - {rows[other]['MainContact']['Address']['City'] or 'West'}"
-            )
+            rows[other]["CustomerName"] = f"{rows[first]['CustomerName']} - {rows[other]['MainContact']['Address']['City'] or 'West'}"
             rows[other]["MainContact"]["WebSite"] = f"www.{main['WebSite'].removeprefix('https://')}"
 
 
@@ -182,9 +180,7 @@ def contact(rng: random.Random, firm: Row | None, number: int, index: int) -> Ro
         "FirstName": first if rng.random() < 0.95 else None,
         "LastName": last,
         "JobTitle": rng.choice((*words.JOBS, None)),
-        "Email": None
-        if rng.random() < 0.05
-        else (email if rng.random() < 0.7 else email.upper() if rng.random() < 0.3 else email.title()),
+        "Email": None if rng.random() < 0.05 else (email if rng.random() < 0.7 else email.upper() if rng.random() < 0.3 else email.title()),
         "Fax": phone(rng, place) if rng.random() < 0.15 else None,
         "FaxType": "Fax",
         "WebSite": None,

@@ -5,8 +5,8 @@
 FIRMS = (
     "Keystone Ironwood Bluestone Granite Harbor Cascade Prairie Redwood Summit Riverbend Northgate Eastfield Stonebridge "
     "Oakridge Copperfield Silverline Lakeshore Pinecrest Highland Fairview Westbrook Millstone Cedarwood Thornbury Ashford "
-    "Brightwater Cornerstone Delmar Evergreen Foxhollow Glenwood Hawthorne Juniper Kingsley Larkspur Maplewood Norwood Orchard Pembroke "
-    "Quarry Rosewood Sandstone Timberline Upland Valleyview Whitaker Yarrow Zenith Bergmann Castellano Dubois Eriksen Fontaine "
+    "Brightwater Cornerstone Delmar Evergreen Foxhollow Glenwood Hawthorne Juniper Kingsley Larkspur Maplewood Norwood Orchard "
+    "Pembroke Quarry Rosewood Sandstone Timberline Upland Valleyview Whitaker Yarrow Zenith Bergmann Castellano Dubois Eriksen Fontaine "
     "Gallagher Hoffmann Ibarra Jankowski Kowalski Lindqvist Moreau Nakamura Okafor Pereira Quintero Rasmussen Schneider Tanaka "
     "Underwood Vasquez Weber Xavier Yamamoto Zimmermann"
 ).split()

@@ -70,11 +70,7 @@ def test_many_rows_share_one_stamp(book: Book) -> None:
 
 def test_the_portal_is_never_ambiguous(book: Book) -> None:
     """No two companies of the portal have one domain, and about a fifth of the customers are there."""
-    domains = [
-        row["properties"]["domain"].lower().removeprefix("www.")
-        for row in book.hubspot_companies
-        if "domain" in row["properties"]
-    ]
+    domains = [row["properties"]["domain"].lower().removeprefix("www.") for row in book.hubspot_companies if "domain" in row["properties"]]
     assert len(set(domains)) == len(domains)
     assert 40 <= len(domains) <= 70
     assert any("domain" not in row["properties"] for row in book.hubspot_companies)
