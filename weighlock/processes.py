@@ -85,9 +85,7 @@ def spawn(command: Sequence[str], env: Mapping[str, str] | None = None, log_path
 def spawn_detached(command: Sequence[str], env: Mapping[str, str] | None, log_path: Path) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, meant to outlive this process; its output is appended to `log_path`."""
     with log_path.open("ab") as log:
-        return subprocess.Popen(
-            command, env=_environment(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+        return subprocess.Popen(command, env=_environment(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
 def stop(process: subprocess.Popen[bytes], grace: float) -> int:
@@ -132,9 +130,7 @@ def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
     return {**os.environ, RUN: run_id(), **(env or {})}
 
 
-def _popen(
-    command: list[str], env: Mapping[str, str] | None, log_path: Path | None, pass_fds: tuple[int, ...]
-) -> subprocess.Popen[bytes]:
+def _popen(command: list[str], env: Mapping[str, str] | None, log_path: Path | None, pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
     with log_path.open("ab") if log_path else contextlib.nullcontext() as log:
         return subprocess.Popen(
             command,
