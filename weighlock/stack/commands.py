@@ -70,6 +70,7 @@ def run_registry(java: Path, jar: Path, port: int, management_port: int, kafka: 
         "quarkus.otel.sdk.disabled": "true",
         "apicurio.storage.kind": "kafkasql",
         "apicurio.kafkasql.bootstrap.servers": kafka,
+        "apicurio.kafkasql.consumer.poll.timeout": 250,  # it waits this out four times before it serves (default: 5 s)
         "apicurio.storage.snapshot.location": folder,
         "apicurio.import.work-dir": folder,
     }
