@@ -187,6 +187,7 @@ class FacetState(Record):
     hash: str | None = None
     outcome: str
     at: Instant
+    offset: int | None = None
 
 
 class Result(Record):

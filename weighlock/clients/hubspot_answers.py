@@ -1,0 +1,184 @@
+"""What HubSpot's answers mean: one function sorts every refusal into our error classes, another gives each row its own answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError, WeighlockError
+
+Json = dict[str, Any]
+#: Seconds until a limit lets us in again; HubSpot does not promise a Retry-After (facts/hubspot.md §8).
+POLICY_SECONDS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
+LOCKED_SECONDS = 2.0
+MIGRATION_SECONDS = 60.0
+#: Cloudflare and gateways that gave up before HubSpot got the request; of any other 5xx we cannot know (facts/hubspot.md §8).
+NOT_REACHED = frozenset({503, 521, 522, 523, 525, 526, 530})
+#: Where the id of the record that holds a value is written, besides context.existingId (facts/hubspot.md §2.4, §14.3).
+HOLDER = re.compile(r"Existing ID: (\d+)|(\d+) already has that value")
+TAKEN = re.compile(r"CONFLICTING_UNIQUE_VALUE|UNIQUE_VALUE_CONFLICT|already has that value")
+OURS_MISSING = re.compile(r'Property \\*"(acumatica_\w+)\\*" does not exist')
+
+
+class Conflict(RejectedError):
+    """A unique value is held by another record: `existing` is that record's id, where HubSpot says it."""
+
+    def __init__(self, reason: str, existing: str | None, request: str | None = None, response: str | None = None) -> None:
+        super().__init__(reason, candidates=(existing,) if existing else (), request=request, response=response)
+        self.existing = existing
+
+
+@dataclass(frozen=True)
+class Item:
+    """One record as HubSpot gave it back. `new` says whether an upsert made it."""
+
+    id: str
+    properties: Mapping[str, str | None]
+    new: bool = False
+    trace: str | None = None
+
+    @classmethod
+    def of(cls, row: Json) -> Item:
+        return cls(str(row["id"]), row.get("properties") or {}, bool(row.get("new")), row.get("objectWriteTraceId"))
+
+
+@dataclass(frozen=True)
+class Input:
+    """One row of a batch: the key that it is asked by, its trace id and what was sent."""
+
+    key: str
+    trace: str
+    body: Json = field(repr=False)
+
+
+def transport_error(error: httpx.TransportError, what: str) -> TransientError:
+    """No answer. Only where no connection came about are we sure that nothing was carried out."""
+    sure = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return TransientError(f"HubSpot did not answer {what}: {type(error).__name__}: {error}", ambiguous=not sure)
+
+
+def error_of(
+    status: int, body: Json | None, what: str, *, headers: Mapping[str, str] | None = None, zone: str = "UTC", request: str | None = None
+) -> WeighlockError:
+    """The one place where HTTP status and HubSpot's words become our error classes (facts/hubspot.md §1.3, §2.4, §8).
+
+    `body` is the JSON answer, or the error of one row of a batch (then `status` is 400), None for HTML; `zone` is the portal's, whose
+    midnight ends the daily limit.
+    """
+    said = _words(body)
+    retry_after = _seconds(headers or {})
+    category = str((body or {}).get("category", ""))
+    message = f"HubSpot answered {status} to {what}: {said}"
+    if status == 429 or category == "RATE_LIMITS":
+        policy = str((body or {}).get("policyName", ""))
+        default = _until_midnight(zone) if policy == "DAILY" else POLICY_SECONDS.get(policy, 10.0)
+        return RateLimited(f"{message} ({policy or 'no policy named'})", default if retry_after is None else retry_after)
+    if status == 423:
+        return RateLimited(message, LOCKED_SECONDS if retry_after is None else retry_after)
+    if status == 477:
+        return RateLimited(f"{message} (the portal is being moved)", MIGRATION_SECONDS if retry_after is None else retry_after)
+    if status >= 500 or category in ("INTERNAL_ERROR", "SERVER_ERROR"):
+        return TransientError(message, ambiguous=status not in NOT_REACHED)
+    if status == 401:
+        return AuthError(f"{message}. Check hubspot.token: it may have been rotated, or the app removed.")
+    if status == 403 and body is None:
+        return TransientError(message)
+    if status == 403:
+        scopes = ", ".join(_scopes(body or {}))
+        return AuthError(f"{message} Grant one of these scopes: {scopes}" if scopes else f"{message} Check what the token may do.")
+    if status == 405 or (status == 404 and body is None):
+        return ConfigError(f"{message}. HubSpot does not know this path: check hubspot.version and hubspot.url.")
+    if status < 400:
+        return TransientError(f"{message}: neither an answer nor an error", ambiguous=True)
+    missing = OURS_MISSING.search(said)
+    if missing:
+        return ConfigError(f"HubSpot has no property {missing[1]}: run `weighlock setup hubspot`, then start again.")
+    response = json.dumps(body, ensure_ascii=False) if body else None
+    if status == 409 or category == "CONFLICT" or TAKEN.search(said):
+        return Conflict(f"HubSpot: {said}", _existing(body or {}, said), request, response)
+    return RejectedError(f"HubSpot: {said}", request=request, response=response)
+
+
+def rows(body: Json, inputs: Sequence[Input], key_property: str | None, what: str) -> dict[str, Item | RejectedError]:
+    """Each input's own answer, by its key. Matched by unique property (or record id) first, by trace id second, never by position.
+
+    `key_property` None: the keys are record ids. `TransientError` where an input is neither among the results nor among the errors;
+    a row's error that says something of the connector (`AuthError`, `ConfigError`) or passes by itself is raised.
+    """
+    by_key = {one.key.lower(): one for one in inputs}
+    by_trace = {one.trace: one for one in inputs}
+    answers: dict[str, Item | RejectedError] = {}
+    for row in body.get("results") or []:
+        item = Item.of(row)
+        own = item.id if key_property is None else item.properties.get(key_property) or ""
+        asked = by_key.get(own.lower()) or by_trace.get(item.trace or "")
+        if asked is not None:
+            answers[asked.key] = item
+    for error in body.get("errors") or []:
+        for asked in _blamed(error, by_key, by_trace):
+            found = error_of(400, error, what, request=json.dumps(asked.body, ensure_ascii=False))
+            if not isinstance(found, RejectedError):
+                raise found
+            answers[asked.key] = found
+    silent = [one.key for one in inputs if one.key not in answers]
+    if silent:
+        raise TransientError(
+            f"HubSpot answered {what} with success and said nothing of {len(silent)} of {len(inputs)} records, such as {silent[0]}",
+            ambiguous=True,
+        )
+    return answers
+
+
+def _blamed(error: Json, by_key: Mapping[str, Input], by_trace: Mapping[str, Input]) -> Iterable[Input]:
+    context = error.get("context") or {}
+    traced = [by_trace[str(trace)] for trace in context.get("objectWriteTraceId") or [] if str(trace) in by_trace]
+    return traced or [by_key[str(key).lower()] for key in context.get("ids") or [] if str(key).lower() in by_key]
+
+
+def _words(body: Json | None) -> str:
+    if body is None:
+        return "a page that is no JSON"
+    said = [str(body.get("message") or "no message")]
+    for error in body.get("errors") or []:
+        if isinstance(error, dict) and error.get("message") and str(error["message"]) not in said[0]:
+            said.append(str(error["message"]) + (f" ({error['code']})" if error.get("code") else ""))
+    text = "; ".join(said)
+    return f"{text} [correlation {body['correlationId']}]" if body.get("correlationId") else text
+
+
+def _existing(body: Json, said: str) -> str | None:
+    told = (body.get("context") or {}).get("existingId") or [(body.get("errorTokens") or {}).get("existingObjectId")]
+    first = told[0] if isinstance(told, list) else told
+    if isinstance(first, list):
+        first = first[0] if first else None
+    if first:
+        return str(first)
+    found = HOLDER.search(said)
+    return (found[1] or found[2]) if found else None
+
+
+def _scopes(body: Json) -> list[str]:
+    found: list[str] = []
+    for error in body.get("errors") or []:
+        found += (error.get("context") or {}).get("requiredGranularScopes") or (error.get("context") or {}).get("requiredScopes") or []
+    return found
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _until_midnight(zone: str) -> float:
+    now = datetime.now(ZoneInfo(zone))
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight.astimezone(UTC) - now.astimezone(UTC)).total_seconds() + 1
