@@ -1,0 +1,126 @@
+"""HubSpot's words and ours, a row for each property. `route` writes by it, `weighlock setup hubspot` makes the properties by it.
+
+Kinds are HubSpot's `type/fieldType` (facts/hubspot.md §14.1 for its own properties, §14.9 for ours). Every value travels as text; null
+clears. Properties that start with `acumatica_` are ours, the others were there before us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.records import Record
+from schemas.refs import Ref
+from streams.mappings.table import Field, plain, text, value_at, within
+
+SYSTEM: Final = "hubspot"
+GROUP: Final = {"name": "acumatica_ar", "label": "Acumatica"}
+OURS = "acumatica_"
+#: The longest text of any property (facts/hubspot.md §14.1).
+LONGEST = 65_536
+TEXT, PHONE, NUMBER, BOOL = "string/text", "string/phonenumber", "number/number", "bool/booleancheckbox"
+
+
+def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
+    return Field(canonical, property_, kind, label, LONGEST)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One object of HubSpot: our unique property in it, by what a record that was there before may be found (property, canonical field),
+    and its properties."""
+
+    object: str
+    key: Field
+    match: tuple[str, str]
+    fields: tuple[Field, ...]
+
+    def properties(self, record: Record) -> dict[str, str | None]:
+        """Every property we own, as text. `RejectedError` naming the one that HubSpot cannot hold."""
+        return {field.vendor: within(field, _text(record, field)) for field in self.fields}
+
+
+COMPANY = Target(
+    "company",
+    _row("acumatica_customer_key", "ref", "Acumatica customer key"),
+    ("domain", "domain"),
+    (
+        _row("name", "name", "Company name"),
+        _row("acumatica_customer_id", "code", "Acumatica customer ID"),
+        _row("acumatica_class", "customer_class", "Acumatica class"),
+        _row("acumatica_status", "status", "Acumatica status"),
+        _row("acumatica_terms", "terms", "Acumatica terms"),
+        _row("acumatica_currency", "currency", "Acumatica currency"),
+        _row("acumatica_credit_limit", "credit_limit", "Acumatica credit limit", NUMBER),
+        _row("phone", "phone", "Phone number", PHONE),
+        _row("website", "website", "Website URL"),
+        _row("domain", "domain", "Company domain name"),
+        _row("address", "address.line1", "Street address"),
+        _row("address2", "address.line2", "Street address 2"),
+        _row("city", "address.city", "City"),
+        _row("state", "address.state", "State/Region"),
+        _row("zip", "address.postal_code", "Postal code"),
+        _row("country", "address.country", "Country/Region"),
+    ),
+)
+
+CONTACT = Target(
+    "contact",
+    _row("acumatica_contact_key", "ref", "Acumatica contact key"),
+    ("email", "email"),
+    (
+        _row("email", "email", "Email"),
+        _row("firstname", "first_name", "First name"),
+        _row("lastname", "last_name", "Last name"),
+        _row("jobtitle", "job_title", "Job title"),
+        _row("phone", "phone", "Phone number", PHONE),
+        _row("mobilephone", "mobile", "Mobile phone number", PHONE),
+        _row("fax", "fax", "Fax number", PHONE),
+        # a contact has no second address line of its own: facts/hubspot.md §14.1
+        _row("address", "address.line1 + address.line2", "Street address"),
+        _row("city", "address.city", "City"),
+        _row("state", "address.state", "State/Region"),
+        _row("zip", "address.postal_code", "Postal code"),
+        _row("country", "address.country", "Country/Region"),
+        _row("acumatica_contact_id", "number", "Acumatica contact ID"),
+        _row("acumatica_active", "active", "Acumatica active", BOOL),
+    ),
+)
+
+TARGETS: tuple[Target, ...] = (COMPANY, CONTACT)
+
+
+def key_value(tenant: str, ref: str) -> str:
+    """`<tenant>|<NoteID>`, lower case: HubSpot says nothing about the case of unique values (facts/hubspot.md §14.3)."""
+    return f"{tenant}|{Ref.parse(ref).id}".lower()
+
+
+def definitions(target: Target) -> list[dict[str, Any]]:
+    """The properties of ours that this object needs, as HubSpot's API takes them (facts/hubspot.md §4, §14.6); the key first."""
+    ours = (field for field in target.fields if field.vendor.startswith(OURS))
+    return [_definition(target.key, unique=True), *(_definition(field, unique=False) for field in ours)]
+
+
+def _definition(field: Field, *, unique: bool) -> dict[str, Any]:
+    kind, _, field_type = field.kind.partition("/")
+    found: dict[str, Any] = {"name": field.vendor, "label": field.label, "type": kind, "fieldType": field_type}
+    found |= {"groupName": GROUP["name"], "hasUniqueValue": unique}
+    if kind == "bool":  # exactly these two, or INVALID_BOOLEAN_OPTION
+        found["options"] = [_option("Yes", "true", 0), _option("No", "false", 1)]
+    return found
+
+
+def _option(label: str, value: str, order: int) -> dict[str, Any]:
+    return {"label": label, "value": value, "displayOrder": order, "hidden": False}
+
+
+def _text(record: Record, field: Field) -> str | None:
+    found = [value for path in field.canonical.split(" + ") if (value := value_at(record, path)) is not None]
+    return text("\n".join(_word(value) for value in found)) if found else None
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value) if isinstance(value, Decimal) else str(value)

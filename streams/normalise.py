@@ -1,0 +1,94 @@
+"""From the vendor's words to the canonical entity. Pure: no state, no clock that decides anything, no I/O."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from schemas.headers import Passage
+from schemas.records import Audit, Contact, Customer, Record, SourceAcumaticaContact
+from schemas.topics import AUDIT, CONTACT, CUSTOMER, Topic
+from streams.contract import WORKER, Arrival, Context, Outputs
+from streams.domains import domain_of
+from streams.mappings import acumatica
+from streams.mappings.table import Field, text, value_at
+from weighlock.errors import RejectedError
+from weighlock.kafka.wire import Outgoing
+
+STAGE = "normalise"
+GONE = "deleted at the source; the targets keep what they hold"
+
+
+def customer(arrival: Arrival, context: Context) -> Outputs:
+    """SourceAcumaticaCustomer to Customer. `RejectedError` for one without a name."""
+    source, passage = arrival.record, arrival.passage
+    if source.change == "delete":
+        return _leave(CUSTOMER, source.ref, passage, GONE)
+    words = _words(source, acumatica.CUSTOMER, context)
+    if words["name"] is None:
+        raise RejectedError("the customer has no name (CustomerName is empty): give it one in Acumatica")
+    found = Customer(ref=source.ref, modified_at=source.modified_at, **words)
+    return [Outgoing(CUSTOMER, source.ref, found, passage.headers())]
+
+
+def contact(arrival: Arrival, context: Context) -> Outputs:
+    """SourceAcumaticaContact to Contact; what is out of scope is taken out of normalized.contact and said so in the audit."""
+    source, passage = arrival.record, arrival.passage
+    reason = GONE if source.change == "delete" else _out_of_scope(source)
+    if reason is not None:
+        return _leave(CONTACT, source.ref, passage, reason)
+    words = _words(source, acumatica.CONTACT, context)
+    found = Contact(ref=source.ref, party=source.party, modified_at=source.modified_at, **words)
+    return [Outgoing(CONTACT, source.ref, found, passage.headers())]
+
+
+def _out_of_scope(source: SourceAcumaticaContact) -> str | None:
+    if source.scope is not None:
+        return source.scope
+    if source.Type != "Contact":
+        return f"its type is {source.Type or 'missing'}, not Contact"
+    return None if source.party is not None else "it belongs to no customer"
+
+
+def _leave(topic: Topic, ref: str, passage: Passage, reason: str) -> Outputs:
+    """A tombstone, and the sentence why."""
+    audit = Audit(
+        ref=ref,
+        event="out_of_scope",
+        stage=STAGE,
+        worker=WORKER,
+        source_at=passage.source_at,
+        version=passage.version,
+        detail=reason,
+        trace=passage.trace,
+    )
+    return [Outgoing(topic, ref, None, passage.headers()), Outgoing(AUDIT, ref, audit, passage.headers())]
+
+
+def _words(source: Record, fields: tuple[Field, ...], context: Context) -> dict[str, Any]:
+    """Canonical names to values, nested ones as a dict of their own (None where all of it is empty)."""
+    found: dict[str, Any] = {}
+    for field in fields:
+        outer, _, inner = field.canonical.partition(".")
+        value = _value(source, field, context)
+        if not inner:
+            found[outer] = value
+        elif value is not None:
+            found[outer] = (found.get(outer) or {}) | {inner: value}
+    return found
+
+
+def _value(source: Record, field: Field, context: Context) -> str | Decimal | bool | None:
+    paths, (kind, _, wanted) = field.vendor.split(" + "), field.kind.partition(":")
+    if kind == "domain":
+        website, email = (text(value_at(source, path)) for path in paths)
+        return domain_of(website, email, context.free_mail)
+    if kind == "phone":
+        return next((text(value_at(source, path)) for path in paths if text(value_at(source, f"{path}Type")) == wanted), None)
+    value = value_at(source, paths[0])
+    if kind == "decimal":
+        return value if value is None else Decimal(value)
+    if kind == "flag":
+        return bool(value)
+    found = text(value)
+    return found.lower() if kind == "lower" and found is not None else found

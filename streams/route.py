@@ -1,0 +1,64 @@
+"""From the canonical entity to wishes: who wants it, under which key, and what it refers to. Pure.
+
+A link that arrives only fills the table here and makes no wish: a wish that needs it waits in the sink, which follows `links` by itself and
+releases it (design: waiting). A tombstone of an entity makes no wish either: targets are left alone, and the audit said why already.
+"""
+
+from __future__ import annotations
+
+from schemas.records import Match, Record, Reference, Wish
+from schemas.topics import UPSERTS_HUBSPOT
+from streams.contract import Arrival, Context, Outputs
+from streams.mappings import hubspot
+from streams.mappings.hubspot import Target
+from weighlock.errors import RejectedError
+from weighlock.kafka.wire import Outgoing
+
+FACET = "profile"
+
+
+def customer(arrival: Arrival, context: Context) -> Outputs:
+    """Customer to a company's profile. `RejectedError` for a value that HubSpot cannot hold."""
+    return [] if arrival.record is None else [_wish(hubspot.COMPANY, arrival, context, [])]
+
+
+def contact(arrival: Arrival, context: Context) -> Outputs:
+    """Contact to a contact's profile, with its company by reference. `RejectedError` for a value that HubSpot cannot hold."""
+    if arrival.record is None:
+        return []
+    return [_wish(hubspot.CONTACT, arrival, context, [Reference(name="company", ref=arrival.record.party)])]
+
+
+def link(arrival: Arrival, context: Context) -> Outputs:
+    """A link fills the table, a tombstone empties it."""
+    context.links.put(arrival.key, arrival.record)
+    return []
+
+
+def _wish(target: Target, arrival: Arrival, context: Context, references: list[Reference]) -> Outgoing:
+    record, passage = arrival.record, arrival.passage
+    if passage.version is None:
+        raise RejectedError("header weighlock-version is missing: nothing tells how new this is; replay it from its source topic")
+    known = context.links.get(record.ref, hubspot.SYSTEM)
+    wish = Wish(
+        subject=record.ref,
+        object=target.object,
+        facet=FACET,
+        version=passage.version,
+        key_property=target.key.vendor,
+        key_value=hubspot.key_value(context.tenant, record.ref),
+        properties=target.properties(record),
+        matches=_matches(target, record),
+        references=references,
+        target=None if known is None else known.peer,
+        source_system=passage.system,
+        source_at=passage.source_at,
+        trace=passage.trace,
+    )
+    return Outgoing(UPSERTS_HUBSPOT, record.ref, wish, passage.headers())
+
+
+def _matches(target: Target, record: Record) -> list[Match]:
+    property_, canonical = target.match
+    value = getattr(record, canonical)
+    return [] if value is None else [Match(property=property_, value=value)]
