@@ -32,7 +32,9 @@ class Passage:
     @classmethod
     def read(cls, headers: Iterable[tuple[str, bytes | str | None]] | None) -> Passage:
         """`ValueError` where one that must be there is missing or unreadable."""
-        found = {name: value.decode() if isinstance(value, bytes) else value or "" for name, value in headers or ()}
+        # others may have headers of their own, which need not be text
+        ours = ((name, value) for name, value in headers or () if name.startswith("weighlock-"))
+        found = {name: value.decode() if isinstance(value, bytes) else value or "" for name, value in ours}
         try:
             version = found.get("weighlock-version")
             at = datetime.fromisoformat(found["weighlock-source-at"]).astimezone(UTC)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import tldextract
 
 #: The list of public suffixes that the library carries; nothing is downloaded or cached.
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+_SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
+_ATOM, _MAIL_LABEL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_MAIL = re.compile(rf"{_ATOM}(\.{_ATOM})*@(?P<domain>{_MAIL_LABEL}(\.{_MAIL_LABEL})+)")
 
 
 def free_mail(more: Iterable[str] = ()) -> frozenset[str]:
@@ -20,15 +22,15 @@ def free_mail(more: Iterable[str] = ()) -> frozenset[str]:
 
 
 def domain_of(website: str | None, email: str | None, free: frozenset[str]) -> str | None:
-    """Of the website's host; without a website, of the e-mail. None for what is no domain and for a free-mail one."""
+    """Of the website's host; without a website, of the e-mail. None for what is no domain and for a free-mail one (docs/agreement.md)."""
     found = registrable(_host(website) if website else _mail_host(email))
     return None if found in free else found
 
 
 def registrable(host: str | None) -> str | None:
     """`shop.keystone.co.uk` is `keystone.co.uk`; under a suffix that nobody listed the last two labels count. None where there is none."""
-    labels = (host or "").strip().lower().rstrip(".").split(".")
-    if len(labels) < 2 or not all(_label(label) for label in labels) or _address(".".join(labels)):
+    labels = (host or "").strip().lower().removesuffix(".").split(".")
+    if len(labels) < 2 or not all(_label(label) for label in labels) or labels[-1].isdigit():
         return None
     parts = _suffixes(".".join(labels))
     if parts.suffix:
@@ -36,26 +38,16 @@ def registrable(host: str | None) -> str | None:
     return ".".join(labels[-2:])
 
 
-def _host(website: str) -> str | None:
-    website = website.strip()
-    try:
-        return urlsplit(website if "://" in website else f"//{website}").hostname
-    except ValueError:  # an unbalanced bracket
-        return None
+def _host(website: str) -> str:
+    """Without scheme, path, user and port."""
+    rest = _SCHEME.sub("", website.strip().lower(), count=1)
+    return _PORT.sub("", _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2])
 
 
 def _mail_host(email: str | None) -> str | None:
-    local, _, host = (email or "").strip().rpartition("@")
-    return host if local and "@" not in local else None
+    found = _MAIL.fullmatch((email or "").strip().lower())
+    return found.group("domain") if found else None
 
 
 def _label(label: str) -> bool:
-    return label.replace("-", "").replace("_", "").isalnum() and not (label.startswith("-") or label.endswith("-")) and len(label) < 64
-
-
-def _address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return label.replace("-", "").isalnum() and not label.startswith("-") and not label.endswith("-")

@@ -32,9 +32,7 @@ def test_every_canonical_field_is_named_once(kind: type[Record], fields: tuple[F
     assert set(names) == canonical(kind) - {"ref", "party", "modified_at"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields"), [(SourceAcumaticaCustomer, acumatica.CUSTOMER), (SourceAcumaticaContact, acumatica.CONTACT)]
-)
+@pytest.mark.parametrize(("kind", "fields"), [(SourceAcumaticaCustomer, acumatica.CUSTOMER), (SourceAcumaticaContact, acumatica.CONTACT)])
 def test_every_vendor_path_exists(kind: type[AcumaticaRow], fields: tuple[Field, ...]) -> None:
     """A path in Acumatica's table is a path in the source record."""
     for field in fields:

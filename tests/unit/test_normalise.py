@@ -1,6 +1,7 @@
 """streams/normalise.py and streams/domains.py: the vendor's words to ours."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +158,13 @@ def test_version_is_the_source_offset_from_here_on() -> None:
         ("see our brochure", None, None),
         ("x..com", None, None),
         ("münchen.de", None, "münchen.de"),
+        ("//user:pw@x.com:80#top", None, "x.com"),
+        ("a_b.com", None, None),
+        ("http://-x.com", None, None),
+        ("x.com/http://y.com", None, "x.com"),
+        (None, "jo@müller.de", None),
+        (None, "jo..b@x.com", None),
+        ("no domain", "jo@x.com", None),
         (None, None, None),
     ],
 )
@@ -167,7 +175,7 @@ def test_domain(website: str | None, email: str | None, domain: str | None) -> N
 
 def test_free_mail_domains_of_the_agreement_are_listed() -> None:
     """Our list holds every free-mail domain that the agreement names, and the settings can add to it."""
-    agreement = (__import__("pathlib").Path(__file__).parents[2] / "docs" / "agreement.md").read_text()
+    agreement = (Path(__file__).parents[2] / "docs" / "agreement.md").read_text()
     named = agreement.split("Free-mail domains: ")[1].split(".\n")[0].replace("\n", " ")
     assert {name.strip() for name in named.split(",")} <= free_mail()
     assert domain_of(None, "a@extra.org", free_mail(["Extra.org"])) is None
