@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
 from weighlock import processes
@@ -52,8 +51,7 @@ def status(data: Path) -> Status:
     )
     if state is not None and running:
         answer["kafka"], answer["registry"], answer["pids"] = state.kafka, state.registry, state.pids
-        admin = AdminClient({"bootstrap.servers": state.kafka, "log_level": 0}, logger=None)
-        answer["ready"] = ready.kafka_answers(admin, state.cluster_id) and ready.registry_answers(state.registry)
+        answer["ready"] = ready.kafka_answers(ready.quiet_admin(state.kafka), state.cluster_id) and ready.registry_answers(state.registry)
     return answer
 
 

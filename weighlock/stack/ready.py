@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,25 +13,29 @@ from confluent_kafka.admin import AdminClient
 from weighlock.errors import ConfigError
 
 _PATIENCE = 120.0
+_SILENT = logging.getLogger("weighlock.stack.silent")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 def wait_for_kafka(kafka: str, cluster_id: str, ended: Callable[[], str | None]) -> None:
     """Return when the broker of this cluster answers. ConfigError when its process has ended or it takes too long."""
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0, "reconnect.backoff.max.ms": 200}, logger=None)
-
-    def answers() -> bool:
-        return kafka_answers(admin, cluster_id)
-
-    _wait(answers, ended, f"Kafka at {kafka}")
+    admin = quiet_admin(kafka)
+    _wait(lambda: kafka_answers(admin, cluster_id), ended, f"Kafka at {kafka}")
 
 
-def kafka_answers(admin: AdminClient, cluster_id: str | None) -> bool:
-    """Does a broker of this cluster answer within half a second or so?"""
+def quiet_admin(kafka: str) -> AdminClient:
+    """An admin client that does not write to stderr while nobody answers yet."""
+    return AdminClient({"bootstrap.servers": kafka, "log_level": 0, "reconnect.backoff.max.ms": 200}, logger=_SILENT)
+
+
+def kafka_answers(admin: AdminClient, cluster_id: str | None = None) -> bool:
+    """Does a broker (of this cluster) answer within half a second or so?"""
     try:
         metadata = admin.list_topics(timeout=0.5)
     except KafkaException:
         return False
-    return metadata.cluster_id == cluster_id and bool(metadata.brokers)
+    return bool(metadata.brokers) and cluster_id in (None, metadata.cluster_id)
 
 
 def wait_for_registry(registry: str, ended: Callable[[], str | None]) -> None:

@@ -1,0 +1,94 @@
+"""One Kafka and one registry per test run: those that the environment names, else Docker's, else the local stack."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from weighlock import processes
+from weighlock.stack import Stack
+
+
+@dataclass(frozen=True)
+class Brokers:
+    """Where the tests' Kafka and registry are. `local` is the stack that this run owns, None when somebody else does."""
+
+    kafka: str
+    registry: str
+    local: Stack | None = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_marker() -> str:
+    """The mark that every process started by this run carries in its environment (`WEIGHLOCK_RUN`)."""
+    return processes.run_id()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """The Kafka and registry of this run. Take `local_stack` instead to kill the broker."""
+    kafka, registry = os.environ.get("WEIGHLOCK_KAFKA"), os.environ.get("WEIGHLOCK_REGISTRY")
+    if kafka and registry:
+        yield Brokers(kafka, registry)
+    elif _docker_answers():
+        from tests.docker_stack import containers
+
+        with containers() as (kafka, registry):
+            yield Brokers(kafka, registry)
+    else:
+        with Stack(tmp_path_factory.mktemp("stack")) as local:
+            yield Brokers(local.kafka, local.registry, local)
+
+
+@pytest.fixture(scope="session")
+def local_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that this run owns and whose broker a test may kill: the run's own, or one more beside the one that was given."""
+    given: Brokers = request.getfixturevalue("stack")
+    if given.local is not None:
+        yield given.local
+    else:
+        with Stack(tmp_path_factory.mktemp("stack")) as own:
+            yield own
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix of topics, groups and transactional ids that no other test has."""
+    return f"t{secrets.token_hex(4)}."
+
+
+@pytest.fixture(scope="session")
+def processes_of() -> Callable[[str], list[psutil.Process]]:
+    """Every process of this machine that carries that `WEIGHLOCK_RUN` mark, found in all of them and not in a list of ours."""
+
+    def find(marker: str) -> list[psutil.Process]:
+        return [process for process in psutil.process_iter() if _marker(process) == marker]
+
+    return find
+
+
+def _marker(process: psutil.Process) -> str | None:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.environ().get(processes.RUN)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _docker_answers() -> bool:
+    if not (os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()):
+        return False
+    import docker
+
+    try:
+        docker.from_env(timeout=5).ping()
+    except (docker.errors.DockerException, OSError):
+        return False
+    return True
