@@ -20,7 +20,8 @@ class Wanted:
     key: str
     label: str
     values: dict[str, str]
-    match: str  # what a record that was there before is found by: a domain or an e-mail address
+    match: str  # what a record that was there before is found by, today: a domain or an e-mail address
+    match_at_reset: str  # the same for the row as it was at reset; today's where it is new or the dump does not say
     party: str = ""  # a contact's: the key of its customer
     excuse: str = ""
 
@@ -66,19 +67,22 @@ class Held:
 
 def customers(dump: Row, tenant: str) -> dict[str, Wanted]:
     """The customers in scope, by key."""
+    old = dump.get("seeded", {}).get("customers", {})
     found = {}
     for row in dump["customers"]:
         values = company(row)
         if values["name"]:
             key = f"{tenant}|{row['id']}".lower()
             label = f"customer {values['acumatica_customer_id']} {values['name'][:60]!r} ({key})"
-            found[key] = Wanted(key, label, values, values["domain"], excuse=too_long(values))
+            before = company(old.get(row["id"], row))["domain"]
+            found[key] = Wanted(key, label, values, values["domain"], before, excuse=too_long(values))
     return found
 
 
 def contacts(dump: Row, tenant: str, parties: Mapping[str, Wanted]) -> dict[str, Wanted]:
     """The contacts in scope, by key: those of type `Contact` whose business account is the code of a customer in scope."""
     codes = {wanted.values["acumatica_customer_id"].upper(): key for key, wanted in parties.items()}
+    old = dump.get("seeded", {}).get("contacts", {})
     found = {}
     for row in dump["contacts"]:
         party = codes.get(text(row.get("BusinessAccount")).upper())
@@ -86,7 +90,9 @@ def contacts(dump: Row, tenant: str, parties: Mapping[str, Wanted]) -> dict[str,
             values = contact(row)
             key = f"{tenant}|{row['id']}".lower()
             label = f"contact {values['acumatica_contact_id']} {values['firstname']} {values['lastname'][:60]} ({key})"
-            found[key] = Wanted(key, label, values, values["email"], party, too_long(values) or refused(values["email"]))
+            before = email(old.get(row["id"], row).get("Email"))
+            excuse = too_long(values) or refused(values["email"])
+            found[key] = Wanted(key, label, values, values["email"], before, party, excuse)
     return found
 
 

@@ -63,9 +63,10 @@ def compare(acumatica: Row, hubspot: Row, tenant: str) -> Verdict:
 def excuse_ambiguous(side: Held, wanted: Mapping[str, Wanted], before: Mapping[str, list[str]]) -> None:
     """Rule 12: a customer with several candidates goes to the dead letters."""
     for customer in unlinked(side, wanted):
-        found = before.get(customer.match, [])
-        if len(found) > 1:
-            customer.excuse = f"rule 12: several companies were there with the domain {customer.match}: {', '.join(found)}"
+        sizes = [len(before.get(domain, ())) for domain in (customer.match, customer.match_at_reset)]
+        if min(sizes) > 1 or (max(sizes) > 1 and not side.of(customer.key)):
+            found = before.get(customer.match) or before[customer.match_at_reset]
+            customer.excuse = f"rule 12: several companies were there with its domain: {', '.join(found)}"
 
 
 def excuse_waiting(companies: Held, customers: Mapping[str, Wanted], contacts: Mapping[str, Wanted]) -> None:
@@ -103,14 +104,14 @@ def share_addresses(verdict: Verdict, people: Held, contacts: Mapping[str, Wante
 def unlinked(side: Held, wanted: Mapping[str, Wanted]) -> list[Wanted]:
     """Those that had to look for a record that was there before: none carried their key then, and nothing excuses them."""
     claimed = side.claimed_before()
-    return [record for record in wanted.values() if record.match and record.key not in claimed and not record.excuse]
+    return [record for record in wanted.values() if record.key not in claimed and not record.excuse]
 
 
 def adopted(verdict: Verdict, side: Held, wanted: Mapping[str, Wanted], before: Mapping[str, list[str]]) -> None:
-    """Rules 10, 11 and 13: who matches the one record that was there does not get another one beside it."""
+    """Rules 10, 11 and 13: who matches the one record that was there, at reset and today, does not get another one beside it."""
     groups = defaultdict(list)
     for record in unlinked(side, wanted):
-        if len(before.get(record.match, [])) == 1:
+        if record.match == record.match_at_reset and len(before.get(record.match, ())) == 1:
             groups[before[record.match][0]].append(record)
     for ref, group in groups.items():
         made = [other for record in group for other in side.of(record.key)]
@@ -186,7 +187,7 @@ def untouched(verdict: Verdict, side: Held, wanted: Mapping[str, Wanted], before
         ours = {side.key_name, *record.values, "hs_additional_emails"} if record else {side.key_name}
         if side.key(old) and side.key(old) != side.key(new):
             verdict.altered.append(f"rule 15: {side.describe(ref)}: its key was {side.key(old)!r} and is {side.key(new)!r}")
-        elif record and not side.key(old) and ref not in before.get(record.match, ()):
+        elif record and not side.key(old) and not any(ref in before.get(m, ()) for m in (record.match, record.match_at_reset)):
             verdict.altered.append(f"rule 15: {side.describe(ref)} was adopted without a match by {record.label}")
         for name in sorted((old.keys() | new.keys()) - ours - side.computed):
             if (old.get(name) or "") != (new.get(name) or ""):
