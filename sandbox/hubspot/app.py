@@ -1,0 +1,146 @@
+"""The HubSpot sandbox: which path leads where, and what the control API can do with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from sandbox.data import Book
+from sandbox.hubspot import account, associations, batch, objects, people, properties, search
+from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs
+from sandbox.hubspot.limits import Limits
+from sandbox.hubspot.portal import Portal
+from sandbox.hubspot.switches import Switches
+
+__all__ = ["HubSpot", "Switches", "build"]
+
+_Row = tuple[str, str, Handler, Needs]
+
+
+def _objects(right: str) -> Needs:
+    return lambda call: [[f"crm.objects.{call.kind.name}.{right}"]]
+
+
+def _definitions(call: Call) -> list[list[str]]:
+    name = call.kind.name
+    return [[f"crm.schemas.{name}.read", f"crm.objects.{name}.read", f"crm.objects.{name}.write"]]
+
+
+def _define(call: Call) -> list[list[str]]:
+    return [[f"crm.schemas.{call.kind.name}.write"]]
+
+
+_READ, _WRITE = _objects("read"), _objects("write")
+
+_OBJECTS: list[_Row] = [
+    ("POST", "/{type}/batch/read", batch.read, _READ),
+    ("POST", "/{type}/batch/create", batch.create, _WRITE),
+    ("POST", "/{type}/batch/update", batch.update, _WRITE),
+    ("POST", "/{type}/batch/upsert", batch.upsert, _WRITE),
+    ("POST", "/{type}/batch/archive", batch.archive, _WRITE),
+    ("POST", "/{type}/merge", objects.merge, _WRITE),
+    ("POST", "/{type}/search", search.search, _READ),
+    ("GET", "/{type}", objects.list_all, _READ),
+    ("POST", "/{type}", objects.create, _WRITE),
+    ("GET", "/{type}/{id}", objects.read, _READ),
+    ("PATCH", "/{type}/{id}", objects.update, _WRITE),
+    ("DELETE", "/{type}/{id}", objects.archive, _WRITE),
+]
+
+_PROPERTIES: list[_Row] = [
+    ("GET", "/{type}/groups", properties.list_groups, _definitions),
+    ("POST", "/{type}/groups", properties.create_group, _define),
+    ("GET", "/{type}/groups/{name}", properties.read_group, _definitions),
+    ("PATCH", "/{type}/groups/{name}", properties.update_group, _define),
+    ("DELETE", "/{type}/groups/{name}", properties.archive_group, _define),
+    ("POST", "/{type}/batch/read", properties.batch_read, _definitions),
+    ("POST", "/{type}/batch/create", properties.batch_create, _define),
+    ("POST", "/{type}/batch/archive", properties.batch_archive, _define),
+    ("GET", "/{type}", properties.list_all, _definitions),
+    ("POST", "/{type}", properties.create, _define),
+    ("GET", "/{type}/{name}", properties.read, _definitions),
+    ("PATCH", "/{type}/{name}", properties.update, _define),
+    ("DELETE", "/{type}/{name}", properties.archive, _define),
+]
+
+
+def _paths() -> Iterator[tuple[str, str, Handler, Needs, str, str]]:
+    """(method, path, handler, scopes, version, bucket) for every version that is served (§2.1, §9, §14.8)."""
+    for version in ("v3", "v4", *DATED):
+        dated = version in DATED
+        crm_objects = f"/crm/objects/{version}" if dated else f"/crm/{version}/objects"
+        for method, path, handler, needs in associations.ROUTES_BY_RECORD if version != "v3" else []:
+            yield method, crm_objects + path, handler, needs, version, "associations"
+        for method, path, handler, needs in _OBJECTS:
+            yield method, crm_objects + path, handler, needs, version, "search" if path.endswith("/search") else "general"
+        if version != "v3":
+            crm_associations = f"/crm/associations/{version}" if dated else f"/crm/{version}/associations"
+            for method, path, handler, needs in associations.ROUTES_BY_PAIR:
+                yield method, crm_associations + path, handler, needs, version, "associations"
+        if version != "v4":
+            crm_properties = f"/crm/properties/{version}" if dated else f"/crm/{version}/properties"
+            for method, path, handler, needs in _PROPERTIES:
+                yield method, crm_properties + path, handler, needs, version, "general"
+            yield "GET", f"/account-info/{version}/details", account.details, lambda call: [], version, "general"
+
+
+class HubSpot:
+    """One portal behind HubSpot's API: a `Vendor` of sandbox/control.py."""
+
+    system = "hubspot"
+
+    def __init__(self, book: Book, switches: Switches) -> None:
+        self.fault_kinds = {"stale-search": "search says total 1 and gives no result, as when the index is behind (§3)"}
+        self.portal = Portal(book, switches)
+        self.log = self.portal.log
+        self.limits = Limits(switches, self.portal.clock)
+        api = Api(self.portal, self.limits)
+        rows = list(_paths())
+        routes = [
+            Route(path, api.endpoint(handler, needs, version, bucket), methods=[method])
+            for method, path, handler, needs, version, bucket in rows
+        ]
+        routes.append(Route("/oauth/v2/private-apps/get/access-token-info", account.token_info(switches), methods=["POST"]))
+        self.app = Starlette(routes=routes, exception_handlers={404: _html, 405: _html})
+        self.app.router.redirect_slashes = False
+        self._templates = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in dict.fromkeys(row[1] for row in rows)]
+
+    def dump(self) -> dict[str, Any]:
+        return self.portal.dump()
+
+    def reset(self, book: Book) -> None:
+        self.portal.reset(book)
+        self.limits.reset()
+
+    def edit(self, request: dict[str, Any]) -> None:
+        people.edit(self.portal, request)
+
+    def counters(self) -> dict[str, Any]:
+        return {"buckets": self.limits.as_json()}
+
+    def route(self, path: str) -> str:
+        template = next((name for pattern, name in self._templates if pattern.fullmatch(path)), path)
+        kind = re.search(r"/(companies|company|0-2|contacts|contact|0-1)(?=/|$)", path)
+        word = "companies" if kind and kind[1] in ("companies", "company", "0-2") else "contacts"
+        return template.replace("{type}", word) if kind else template
+
+
+async def _html(request: Request, error: Exception) -> Response:
+    """Unknown routes and methods are answered by the web server, not by the API (§1.3)."""
+    status = getattr(error, "status_code", 404)
+    words = {404: "Not Found", 405: "Method Not Allowed"}[status]
+    return HTMLResponse(
+        f"<html> <head> <title>Error {status} {words}</title> </head> <body> <h2>HTTP ERROR {status} {words}</h2> </body> </html>",
+        status,
+    )
+
+
+def build(book: Book, switches: Switches) -> HubSpot:
+    """A portal that holds the book's HubSpot records."""
+    return HubSpot(book, switches)
