@@ -19,6 +19,8 @@ from agreed_dumps import (
     company_of,
     contact_of,
     counts,
+    customer,
+    guid,
     hubspot,
     judge,
     key,
@@ -228,6 +230,18 @@ def test_edits_of_what_was_matched_by() -> None:
     history_lost = judge(moved, lambda a, _: a.pop("seeded"))
     assert counts(history_lost) == {"altered": 2, "doubled": 1}
     assert counts(judge(moved, lambda _, h: properties(h, "190").update(name="Changed"))) == {"altered": 1}
+
+
+def test_adopted_by_an_edit_before_the_first_match() -> None:
+    """Who matches a record only since an edit may have adopted it all the same."""
+
+    def edited(left: Dump, right: Dump) -> None:
+        left["seeded"] = {"customers": {guid(8): customer(8, "No Site At All", "n/a")}}
+        left["customers"][7]["MainContact"]["WebSite"] = "site.example"
+        properties(right, "108").update(website="site.example", domain="site.example")
+        right["seeded"]["companies"]["108"] = {"name": "No Site", "domain": "site.example"}
+
+    assert counts(judge(edited)) == {}
 
 
 def test_two_candidates_at_reset_or_today_only() -> None:
