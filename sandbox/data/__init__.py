@@ -1,7 +1,10 @@
 """Data sets for both sandboxes: the same arguments give the same Book in either process."""
 
+from pathlib import Path
+
 from sandbox.data.book import BadData, Book, Row
 from sandbox.data.demo import demo
+from sandbox.data.folder import folder
 
 __all__ = ["BadData", "Book", "Row", "load"]
 
@@ -16,4 +19,6 @@ def load(data: str, customers: int = 250, contacts: int | None = None, seed: int
         return Book()
     if data == "demo":
         return demo(customers, round(2.4 * customers) if contacts is None else contacts, seed)
+    if Path(data).is_dir():
+        return folder(Path(data))
     raise BadData(f"there is no data set {data!r}: use demo, empty, or the path of a folder")

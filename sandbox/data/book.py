@@ -6,7 +6,7 @@ from typing import Any
 Row = dict[str, Any]
 
 
-class BadData(Exception):
+class BadData(ValueError):
     """A data set that cannot be used; the message names the file, the row and what to do."""
 
 

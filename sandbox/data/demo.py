@@ -49,7 +49,8 @@ def customer(rng: random.Random, index: int, number: int) -> Row:
         family, trade = rng.choice(words.FIRMS), rng.choice(words.TRADES)
         name = f"{family} {trade} {rng.choice(words.FORMS)}".rstrip()
         slug = f"{family.lower()}-{trade.split()[0].lower()}{index}"
-    letters = "".join(c for c in name.upper() if c.isascii() and c.isalpha())[:5] or "FIRM"
+    letters = "".join(c for c in name.upper() if c.isascii() and c.isalpha()) or "FIRM"
+    digits = f"{index + 1:05d}"
     made, changed = stamps(rng)
     place = rng.choice(words.PLACES)
     website, email = web(rng, index, f"{slug}.example")
@@ -57,7 +58,7 @@ def customer(rng: random.Random, index: int, number: int) -> Row:
     return {
         "id": ref,
         "NoteID": ref,
-        "CustomerID": words.ODD_CODES.get(index, f"{letters}{index + 1:05d}"),
+        "CustomerID": words.ODD_CODES.get(index, letters[: min(5, 10 - len(digits))] + digits),
         "BAccountID": 7000 + index,
         "CustomerName": name,
         "CustomerClass": rng.choice(words.CLASSES),

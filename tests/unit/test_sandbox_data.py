@@ -1,6 +1,12 @@
 """The data sets of the sandboxes."""
 
+import csv
+import json
 from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +90,122 @@ def test_the_empty_set_and_an_unknown_one() -> None:
     assert load("empty") == Book()
     with pytest.raises(BadData, match="nowhere"):
         load("nowhere")
+
+
+def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    with (folder / name).open("w", encoding="utf-8", newline="") as file:
+        sheet = csv.DictWriter(file, sorted({column for row in rows for column in row}))
+        sheet.writeheader()
+        sheet.writerows(rows)
+
+
+def test_a_folder_of_csv(tmp_path: Path) -> None:
+    """Columns are Acumatica's fields, nested ones dotted; what is left out gets a default, and the same folder the same NoteIDs."""
+    row = {"CustomerID": "acme", "CustomerName": "Acme  & Søn ", "CreditLimit": "12.50", "MainContact.Address.City": "Århus", "Terms": ""}
+    write(tmp_path, "customers.csv", [row])
+    write(tmp_path, "contacts.csv", [{"LastName": "Doe", "BusinessAccount": "acme", "Active": "false"}])
+    book = load(str(tmp_path))
+    firm = book.customers[0]
+    assert (firm["CustomerID"], firm["CustomerName"], firm["CreditLimit"], firm["Terms"]) == (
+        "ACME",
+        "Acme  & Søn ",
+        Decimal("12.50"),
+        None,
+    )
+    assert firm["MainContact"]["Address"]["City"] == "Århus"
+    assert firm["id"] == firm["NoteID"] == load(str(tmp_path)).customers[0]["id"]
+    person = book.contacts[0]
+    assert (person["BusinessAccount"], person["Active"], person["Status"]) == ("ACME", False, "Inactive")
+
+
+def test_a_folder_of_json(tmp_path: Path) -> None:
+    """JSON may nest; times without an offset are UTC; HubSpot's contacts name their company by its domain or name."""
+    firms = [{"CustomerID": "A", "LastModifiedDateTime": "2025-03-04T05:06:07.8", "MainContact": {"Email": "a@a.example"}}]
+    files = {
+        "customers": firms,
+        "business_accounts": [{"BusinessAccountID": "V", "Type": "Vendor"}],
+        "contacts": [{"ContactID": 5, "BusinessAccount": "V"}],
+        "hubspot_companies": [{"name": "Other", "domain": None}, {"name": "A Inc", "domain": "www.a.example"}],
+        "hubspot_contacts": [{"email": "B@a.example", "associated_company": "www.a.example"}, {"email": "c@a.example"}],
+    }
+    for name, rows in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows), "utf-8")
+    book = load(str(tmp_path))
+    assert book.customers[0]["LastModifiedDateTime"] == datetime(2025, 3, 4, 5, 6, 7, 800_000, tzinfo=UTC)
+    assert book.customers[0]["Email"] == "a@a.example"
+    assert book.business_accounts[0]["Type"] == "Vendor"
+    assert book.contacts[0]["ContactID"] == 5
+    assert book.hubspot_companies[0] == {"properties": {"name": "Other"}, "company": None}
+    assert [person["company"] for person in book.hubspot_contacts] == [1, None]
+    assert book.hubspot_contacts[0]["properties"] == {"email": "B@a.example"}
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "words"),
+    [
+        ("customers.csv", {"CustomerName": "No key"}, "CustomerID is missing"),
+        ("customers.csv", {"CustomerID": "A", "Colour": "red"}, "unknown column 'Colour'"),
+        ("customers.csv", {"CustomerID": "A", "MainContact.Colour": "red"}, "unknown column 'MainContact.Colour'"),
+        ("customers.csv", {"CustomerID": "A", "BillingContact.Email": "x"}, "unknown column"),
+        ("customers.csv", {"CustomerID": "A", "CreditLimit": "much"}, "'much' is no decimal"),
+        ("contacts.csv", {"BusinessAccount": "NOBODY"}, "no customer or business account 'NOBODY'"),
+        ("hubspot_contacts.csv", {"email": "a@a.example", "associated_company": "B"}, "no company with the domain or name 'B'"),
+        ("customers.json", {"CustomerID": "A"}, "keep one"),
+    ],
+)
+def test_a_folder_that_cannot_be_used(tmp_path: Path, name: str, row: dict[str, str], words: str) -> None:
+    """The message names the file, the row and the column that is wrong."""
+    write(tmp_path, "customers.csv", [{"CustomerID": "OTHER"}])
+    write(tmp_path, name, [row])
+    with pytest.raises(BadData, match=words):
+        load(str(tmp_path))
+
+
+def test_a_folder_without_customers(tmp_path: Path) -> None:
+    """All files are optional but the customers."""
+    with pytest.raises(BadData, match=r"no customers\.csv or customers\.json"):
+        load(str(tmp_path))
+    write(tmp_path, "customers.csv", [{"CustomerID": "A"}, {"CustomerID": "a"}])
+    with pytest.raises(BadData, match="row 2: a second CustomerID 'A'"):
+        load(str(tmp_path))
+
+
+def northwind(source: Path, target: Path) -> None:
+    """Northwind's customers.csv in the form of a data folder: one customer and one contact a row.
+
+    It has neither e-mail addresses nor domains nor country codes: the domain is the customer's code at `.example`, the address the
+    contact's names at that domain, the country its first two letters (good enough to read back, no ISO code).
+    """
+    with (source / "customers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    firms, people = [], []
+    for row in rows:
+        code, (first, _, last) = row["customer_id"], row["contact_name"].partition(" ")
+        where = {"AddressLine1": "address", "City": "city", "State": "region", "PostalCode": "postal_code"}
+        address = {name: row[column] for name, column in where.items()} | {"Country": row["country"][:2].upper()}
+        local = "".join(c for c in f"{first}.{last}" if c.isascii() and (c.isalnum() or c == "."))
+        main = {"Phone1": row["phone"], "Fax": row["fax"], "WebSite": f"www.{code.lower()}.example"}
+        firm = {"CustomerID": code, "CustomerName": row["company_name"], **{f"MainContact.{name}": value for name, value in main.items()}}
+        firms.append(firm | {f"MainContact.Address.{name}": value for name, value in address.items()})
+        person = {"BusinessAccount": code, "FirstName": first, "LastName": last, "JobTitle": row["contact_title"]}
+        person |= {"Email": f"{local}@{code.lower()}.example", "Phone1": row["phone"], "Phone1Type": "Business 1"}
+        people.append(person | {f"Address.{name}": value for name, value in address.items()})
+    write(target, "customers.csv", firms)
+    write(target, "contacts.csv", people)
+
+
+def test_northwind_as_a_folder(tmp_path: Path) -> None:
+    """The Northwind customers, converted, make a Book of 91 customers with a contact each."""
+    folders = [parent / "shared/data/northwind" for parent in Path(__file__).resolve().parents]
+    source = next((folder for folder in folders if folder.is_dir()), None)
+    if source is None:
+        pytest.skip("Northwind's files are not at hand: no shared/data/northwind beside the repository")
+    northwind(source, tmp_path)
+    book = load(str(tmp_path))
+    assert (len(book.customers), len(book.contacts)) == (91, 91)
+    firm = next(row for row in book.customers if row["CustomerID"] == "ANTON")
+    assert firm["CustomerName"] == "Antonio Moreno Taquería"
+    assert firm["MainContact"]["Address"]["AddressLine1"] == "Mataderos  2312"
+    assert firm["MainContact"]["Fax"] is None
+    person = next(row for row in book.contacts if row["BusinessAccount"] == "ALFKI")
+    assert (person["FirstName"], person["LastName"], person["Email"]) == ("Maria", "Anders", "Maria.Anders@alfki.example")

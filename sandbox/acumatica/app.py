@@ -1,0 +1,240 @@
+"""The site: sign-in, sessions and the contract-based API over the tables (docs/sandboxes.md; `build` is what the launcher calls)."""
+
+import asyncio
+import re
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandbox.acumatica.filter import compile_filter
+from sandbox.acumatica.identity import Identity
+from sandbox.acumatica.licence import Declined, Licence, declined
+from sandbox.acumatica.person import edit
+from sandbox.acumatica.query import Query, Rendering, dumped, optimizable, parse
+from sandbox.acumatica.schema import CUSTOMER, ENTITIES, Entity
+from sandbox.acumatica.sessions import Seats, login_limit
+from sandbox.acumatica.store import Store, with_linked
+from sandbox.acumatica.switches import Switches, zone
+from sandbox.acumatica.wire import Refusal, answer, message, no_entity
+from sandbox.control import Log
+from sandbox.data import Book, credentials
+from sandbox.faults import fired
+
+__all__ = ["Acumatica", "Switches", "build"]
+
+METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
+FAULTS = {
+    "expire-token": "the access token (or cookie session) of this call is over from now on: 401",
+    "lost-seat": "this session is closed and strangers hold every seat for args.seconds (5): this call and later ones get the login limit",
+    "login-limit": "this call alone is answered as if no seat were left, in args.shape (json, iis, html, per-user)",
+}
+
+
+def build(book: Book, switches: Switches) -> "Acumatica":
+    """A site with these records."""
+    return Acumatica(book, switches)
+
+
+class Acumatica:
+    """The vendor behind `sandbox.control.Sandbox`."""
+
+    system = "acumatica"
+    fault_kinds = FAULTS
+
+    def __init__(self, book: Book, switches: Switches) -> None:
+        self.switches = switches
+        self.log = Log()
+        self.zone = zone(switches.time_zone)
+        self.versions = [text.strip() for text in switches.versions.split(",")]
+        self.reset(book)
+        routes = [
+            Route("/identity/.well-known/openid-configuration", self.discovery),
+            Route("/identity/connect/token", self.sign_in, methods=["POST"]),
+            Route("/identity/connect/revocation", self.revoke, methods=["POST"]),
+            Route("/entity/auth/login", self.sign_in, methods=["POST"]),
+            Route("/entity/auth/logout", self.logout, methods=["POST"]),
+            Route("/entity", self.endpoints),
+            Route("/entity/{rest:path}", self.call, methods=METHODS),
+        ]
+        self.app: ASGIApp = _one_slash(Starlette(routes=routes, exception_handlers={Refusal: _refused}))  # type: ignore[dict-item]
+
+    def reset(self, book: Book) -> None:
+        """Everything anew: tables, tokens, sessions, licence."""
+        switches = self.switches
+        self.store = Store(book, self.log.add, switches.clock_skew_seconds, switches.main_contact_bumps_customer)
+        self.seats = Seats(switches.seats)
+        self.identity = Identity(switches, self.seats)
+        self.licence = Licence(switches.licence_per_minute, switches.licence_cores)
+
+    def dump(self) -> dict[str, Any]:
+        """The tables with plain values; business accounts are those that are no customers."""
+        store = self.store
+        others = [row for row in store.accounts if row["id"] not in store.customers.by_id]
+        return {
+            "system": self.system,
+            "tenant": credentials.ACUMATICA_TENANT,
+            "customers": [dumped(row) for row in store.customers],
+            "contacts": [dumped(row) for row in store.contacts],
+            "business_accounts": [dumped(row) for row in others],
+        }
+
+    def edit(self, request: dict[str, Any]) -> None:
+        edit(self.store, request)
+
+    def counters(self) -> dict[str, Any]:
+        licence = self.licence
+        return {
+            "sessions": {"open": self.seats.open, "most": self.seats.most, "seats": self.seats.limit},
+            "licence": {"queued": licence.queued, "delayed": licence.delayed, "declined": licence.declined},
+        }
+
+    def route(self, path: str) -> str:
+        parts = [part for part in path.split("/") if part]
+        if len(parts) < 3 or parts[0] != "entity" or parts[1] == "auth":
+            return "/" + "/".join(parts)
+        key = "/{key}" if len(parts) > 4 else ""
+        return "/entity/{endpoint}/{version}" + (f"/{parts[3]}" if len(parts) > 3 else "") + key
+
+    async def discovery(self, request: Request) -> Response:
+        return await self.identity.discovery(request)
+
+    async def revoke(self, request: Request) -> Response:
+        return await self.identity.revoke(request)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Both ways to sign in; they count as requests of the minute (§6.3)."""
+        self.licence.count()
+        if request.url.path.endswith("/login"):
+            return await self.identity.login(request)
+        return await self.identity.token(request)
+
+    async def logout(self, request: Request) -> Response:
+        """Frees the seat; the token lives on (§1.7). IIS wants a Content-Length (§1.8)."""
+        if "Content-Length" not in request.headers:
+            return HTMLResponse(
+                "<h2>Length Required</h2><hr><p>HTTP Error 411. The request must be chunked or have a content length.</p>", 411
+            )
+        caller = self.identity.caller(request)
+        if caller is None:
+            return self.unauthorized()
+        self.licence.count()
+        self.seats.close(caller[0])
+        return Response(status_code=204)
+
+    def unauthorized(self) -> Response:
+        if self.switches.unauthorized_body == "message":
+            return answer({"message": "Authorization has been denied for this request."}, 401)
+        return Response(status_code=401)
+
+    async def endpoints(self, request: Request) -> Response:
+        """GET /entity: anyone may ask; who shows a token or cookie is called to account for it."""
+        if "Authorization" in request.headers or "ASP.NET_SessionId" in request.cookies:
+            return await self.in_session(request, self._endpoints)
+        return self._endpoints(request)
+
+    def _endpoints(self, request: Request) -> Response:
+        endpoints = [{"name": "Default", "version": version, "href": f"/entity/Default/{version}/"} for version in self.versions]
+        if self.switches.entity_list == "array":
+            return answer(endpoints)
+        build_version = {"acumaticaBuildVersion": "25.093.0036", "databaseVersion": "25.093.0036"}
+        return answer({"version": build_version, "endpoints": endpoints})
+
+    async def call(self, request: Request) -> Response:
+        return await self.in_session(request, self._dispatch)
+
+    async def in_session(self, request: Request, handler: Any) -> Response:
+        """One call of a known user: its turn in the licence's queue, its seat, its turn in the session; then the work itself."""
+        caller = self.identity.caller(request)
+        if caller is not None and fired(request.scope, "expire-token"):
+            owner, token = caller
+            if token is None:
+                self.seats.close(owner)
+            else:
+                token.dead = True
+            caller = None
+        if caller is None:
+            return self.unauthorized()
+        if fault := fired(request.scope, "login-limit"):
+            return login_limit(fault.args.get("shape", self.switches.login_limit_shape))
+        if fault := fired(request.scope, "lost-seat"):
+            self.seats.taken_by_others(float(fault.args.get("seconds", 5)))
+        try:
+            await self.licence.enter()
+        except Declined:
+            return declined(self.switches.declined_shape)
+        try:
+            return await self._in_turn(request, caller, handler)
+        finally:
+            self.licence.leave()
+
+    async def _in_turn(self, request: Request, caller: Any, handler: Any) -> Response:
+        owner, token = caller
+        ends = float("inf") if token is None or owner.startswith("grant") else token.ends
+        session = self.seats.use(owner, ends)
+        if session is None:
+            return login_limit(self.switches.login_limit_shape)
+        async with session.turn:
+            await asyncio.sleep(self.switches.latency_seconds / 2)
+            response: Response = handler(request)
+            await asyncio.sleep(self.switches.latency_seconds / 2)
+        return response
+
+    def _dispatch(self, request: Request) -> Response:
+        """What the path and the method ask for (§2.3)."""
+        parts = request.path_params["rest"].rstrip("/").split("/")
+        endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
+        if endpoint != credentials.ACUMATICA_ENDPOINT or version not in self.versions or name not in ENTITIES:
+            raise message(404, f"No HTTP resource was found that matches the request URI '{request.url.path}'.")
+        entity = ENTITIES[name]
+        if name in [text.strip() for text in self.switches.forbidden.split(",")]:
+            raise message(403, f"You have insufficient rights to access the {entity.form} form.")
+        if request.method == "POST":
+            raise message(404 if keys else 406, "No action with this name." if keys else "The requested resource does not support POST.")
+        if request.method != "GET":
+            raise message(501, "This sandbox does not write customers and contacts yet.")
+        query = parse(entity, dict(request.query_params))
+        rendering = Rendering(entity, query, self.zone, f"/entity/{endpoint}/{version}")
+        return self._one(rendering, keys) if keys else self._list(rendering)
+
+    def _one(self, rendering: Rendering, keys: list[str]) -> Response:
+        """A record by its key or its NoteID (§4.4)."""
+        entity = rendering.entity
+        row = self.store.tables[entity.name].find(keys[0]) if len(keys) == 1 else None
+        if row is None:
+            raise no_entity()
+        return answer(rendering.record(self._full(entity, row, rendering.query), 1))
+
+    def _list(self, rendering: Rendering) -> Response:
+        """The rows as they are now, in key order (§4.1, §4.7)."""
+        entity, query = rendering.entity, rendering.query
+        optimizable(entity, query)
+        switches = self.switches
+        fits = compile_filter(query.filter, entity, switches.cross_view, switches.detail_filter) if query.filter else None
+        found = [row for row in self.store.tables[entity.name] if fits is None or fits(row)]
+        end = None if query.top is None else query.skip + query.top
+        page = found[query.skip : end]
+        return answer([rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)])
+
+    def _full(self, entity: Entity, row: dict[str, Any], query: Query) -> dict[str, Any]:
+        if entity is not CUSTOMER:
+            return row
+        return with_linked(row, {path[0] for path in query.expand}, self.store.contacts)
+
+
+def _one_slash(app: ASGIApp) -> ASGIApp:
+    """Vendors' own clients send `//entity`: that is the same path (S1)."""
+
+    async def normalised(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": re.sub("/+", "/", scope["path"])}
+        await app(scope, receive, send)
+
+    return normalised
+
+
+def _refused(request: Request, refusal: Refusal) -> Response:
+    return refusal.response

@@ -1,0 +1,56 @@
+"""What can be set differently in the Acumatica sandbox, mostly where sites differ or where nobody knows for certain."""
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+LoginLimitShape = Literal["json", "iis", "html", "per-user"]
+
+
+class Switches(BaseModel):
+    """The switches of the Acumatica sandbox (`--set NAME=VALUE`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seats: int = Field(2, ge=1, description="API sessions the licence allows at one time (a trial: 2)")
+    login_limit_shape: LoginLimitShape = Field("json", description="form of the API Login Limit answer: json, iis, html, per-user")
+    licence_per_minute: int | None = Field(None, ge=1, description="API requests a minute; from half of it on each call is delayed")
+    licence_cores: int | None = Field(None, ge=1, description="requests worked on at one time; the others queue, the 21st is declined")
+    declined_shape: Literal["json", "iis"] = Field("json", description="form of the 429 of a full queue: json, or the text IIS puts there")
+    latency_seconds: float = Field(0, ge=0, description="how long each data call takes: half before it reads the table, half after")
+    time_zone: str = Field(
+        "UTC", description="the site's zone, shown in dates: UTC, an offset such as -08:00, or a name of the tz database"
+    )
+    clock_skew_seconds: float = Field(0, description="how far the stamps' database clock is ahead of the Date header's")
+    cross_view: Literal["rows", "empty"] = Field("rows", description="what a filter gives that joins fields of different views by `and`")
+    main_contact_bumps_customer: bool = Field(False, description="an edit of MainContact or its address moves the customer's stamp")
+    detail_filter: Literal["error", "empty"] = Field("error", description="a filter on a detail collection: a 500, or silently no rows")
+    unauthorized_body: Literal["empty", "message"] = Field("empty", description="body of a 401")
+    multi_tenant: bool = Field(True, description="false: one tenant in the database, so cookie login takes any tenant name")
+    entity_list: Literal["object", "array"] = Field("object", description="form of GET /entity; older builds answer a bare array")
+    versions: str = Field(
+        "20.200.001,22.200.001,23.200.001,24.200.001,25.200.001",
+        description="versions of the Default endpoint, listed and served (all in the form of 24.200.001)",
+    )
+    forbidden: str = Field("", description="entities whose form the user has no rights to, by comma: answered with 403")
+    refresh_reuse_ends_grant: bool = Field(False, description="a refresh token used twice kills the whole grant, not only that call")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        zone(name)
+        return name
+
+
+def zone(name: str) -> tzinfo:
+    """The zone of that name or offset. ValueError if there is none."""
+    if match := re.fullmatch(r"([+-])(\d\d):(\d\d)", name):
+        minutes = int(match[2]) * 60 + int(match[3])
+        return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"no time zone {name!r} here: use UTC, an offset such as -08:00, or a name of the tz database") from error
