@@ -109,7 +109,8 @@ def _download(context: Any, coordinate: str) -> Path:
 
     group, artifact, version, *rest = coordinate.split(":")
     wanted = context.project(group, artifact).at_version(version).artifact(*rest)
-    for attempt in stamina.retry_context(on=(requests.ConnectionError, requests.Timeout), attempts=3, wait_initial=0.5):
+    cut_off = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    for attempt in stamina.retry_context(on=cut_off, attempts=3, wait_initial=0.5):
         with attempt:
             try:
                 return Path(wanted.resolve())
@@ -145,7 +146,8 @@ def _progress(title: str, version: str, files: int, console: Console | None) -> 
         yield lambda size: None
         return
     size = _MEGABYTES[title]
-    console.print(f"Fetching {title} {version} ({files} file{'s' * (files > 1)}, {size} MB), once; it is kept in {cache()}.")
+    what = f"{files} files, {size} MB" if files > 1 else f"{size} MB"
+    console.print(f"Fetching {title} {version} ({what}), once; it is kept in {cache()}", soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=size * 1_000_000)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -62,7 +63,7 @@ def up(data: Path, console: Console | None = None, heap: str = "512m") -> Status
     """
     data = data.resolve()
     if is_running(data):
-        return _until_ready(data, None)
+        return _until_ready(data, lambda: None)
     java.find()  # here, where problems and the progress of downloads are seen
     jars.kafka(console)
     jars.apicurio(console)
@@ -70,6 +71,7 @@ def up(data: Path, console: Console | None = None, heap: str = "512m") -> Status
     log = data / "keeper.log"
     log.write_text("")
     keeper = processes.spawn_detached([sys.executable, "-m", "weighlock.stack.keeper", str(data), heap], None, log)
+    threading.Thread(target=keeper.wait, daemon=True).start()  # should it end while we live, it leaves no zombie
     answer = _until_ready(data, keeper.poll)
     answer["started"] = answer["pids"].get("owner") == keeper.pid
     return answer
@@ -95,13 +97,13 @@ def down(data: Path) -> bool:
     raise ConfigError(f"process {owner}, which runs the stack of {data}, does not end")
 
 
-def _until_ready(data: Path, ended: object) -> Status:
+def _until_ready(data: Path, ended: Callable[[], int | None]) -> Status:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         answer = status(data)
         if answer["ready"]:
             return answer
-        if callable(ended) and ended() is not None and not answer["running"]:
+        if ended() is not None and not answer["running"]:
             words = (data / "keeper.log").read_text().strip().splitlines()
             raise ConfigError(words[-1] if words else f"the stack did not start: see the logs in {data}")
         time.sleep(0.2)

@@ -87,24 +87,22 @@ class Stack:
 
     def _start_kafka(self, state: State) -> None:
         self._say(f"Starting Apache Kafka {jars.KAFKA} at {state.kafka}")
+        self._check_port("kafka", state.kafka_port)
         folder, properties = self._data / "kafka", self._data / "server.properties"
         properties.write_text(commands.server_properties(folder, state.kafka_port, state.controller_port))
         if state.cluster_id is None:
-            self._format(folder, properties)
-        self._check_port("kafka", state.kafka_port)
+            state.cluster_id = self._format(folder, properties)
+            state.save()
         self._run("kafka", commands.run_kafka(self._java, self._class_path, properties, self._heap))
-        assert state.cluster_id is not None
         ready.wait_for_kafka(state.kafka, state.cluster_id, self.ended)
 
-    def _format(self, folder: Path, properties: Path) -> None:
+    def _format(self, folder: Path, properties: Path) -> str:
         shutil.rmtree(folder, ignore_errors=True)  # the half of a format that was cut off
         cluster_id = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
         command = commands.format_kafka(self._java, self._class_path, properties, cluster_id)
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise ConfigError(f"Kafka could not format {folder}: {(done.stderr or done.stdout).strip()[-800:]}")
-        self._state.cluster_id = cluster_id
-        self._state.save()
+        if processes.spawn(command, log_path=self._log("format")).wait():
+            raise ConfigError(f"Kafka could not format {folder}: {self._log('format').read_text().strip()[-800:]}")
+        return cluster_id
 
     def _start_registry(self, state: State, jar: Path) -> None:
         self._say(f"Starting Apicurio Registry {jars.APICURIO} at {state.registry}")
@@ -138,4 +136,4 @@ class Stack:
 
     def _say(self, text: str) -> None:
         if self._console is not None:
-            self._console.print(text)
+            self._console.print(text, soft_wrap=True)
