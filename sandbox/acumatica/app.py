@@ -71,8 +71,10 @@ class Acumatica:
         self.licence = Licence(switches.licence_per_minute, switches.licence_cores)
 
     def dump(self) -> dict[str, Any]:
-        """The tables with plain values; business accounts are those that are no customers."""
+        """The tables with plain values; business accounts are those that are no customers. `seeded` is how the rows were at the reset,
+        by NoteID: the comparer judges first matches by both."""
         store = self.store
+        seeded = {"customers": store.seeded.customers, "contacts": store.seeded.contacts}
         others = [row for row in store.accounts if row["id"] not in store.customers.by_id]
         return {
             "system": self.system,
@@ -80,6 +82,7 @@ class Acumatica:
             "customers": [dumped(row) for row in store.customers],
             "contacts": [dumped(row) for row in store.contacts],
             "business_accounts": [dumped(row) for row in others],
+            "seeded": {name: {row["id"]: dumped(row) for row in rows} for name, rows in seeded.items()},
         }
 
     def edit(self, request: dict[str, Any]) -> None:

@@ -81,24 +81,26 @@ class _Parser:
         self.advance()
 
     def either(self) -> Predicate:
-        left = self.both()
+        parts = [self.both()]
         while self.kind == "word" and self.value == "or":
             self.advance()
-            left = _or(left, self.both())
-        return left
+            parts.append(self.both())
+        if len(parts) == 1:
+            return parts[0]
+        tests = [part.test for part in parts]
+        return Predicate(lambda row: any(test(row) for test in tests), _views(parts))
 
     def both(self) -> Predicate:
-        left = self.single()
+        parts = [self.single()]
         while self.kind == "word" and self.value == "and":
             self.advance()
-            left = self.join(left, self.single())
-        return left
-
-    def join(self, left: Predicate, right: Predicate) -> Predicate:
-        views = left.views | right.views
+            parts.append(self.single())
+        if len(parts) == 1:
+            return parts[0]
+        tests, views = [part.test for part in parts], _views(parts)
         if self.cross_view == "empty" and len(views) > 1:
             return Predicate(lambda row: False, views)
-        return Predicate(lambda row: left.test(row) and right.test(row), views)
+        return Predicate(lambda row: all(test(row) for test in tests), views)
 
     def single(self) -> Predicate:
         if self.kind == "mark" and self.value == "(":
@@ -181,8 +183,8 @@ class _Parser:
         return Predicate(_comparison(left.get, OPERATORS[operator], right.get), views)
 
 
-def _or(left: Predicate, right: Predicate) -> Predicate:
-    return Predicate(lambda row: left.test(row) or right.test(row), left.views | right.views)
+def _views(parts: list[Predicate]) -> frozenset[str]:
+    return frozenset().union(*(part.views for part in parts))
 
 
 def _comparison(left: Getter, holds: Callable[[Any, Any], bool], right: Getter) -> Callable[[Row], bool]:

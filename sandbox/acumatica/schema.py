@@ -135,6 +135,7 @@ BUSINESS_ACCOUNT = Entity(
             s="AccountRef BusinessAccountID ClassID Duplicate Name Owner OwnerEmployeeName ParentAccount SourceCampaign Status Type "
             "Workgroup WorkgroupDescription CurrencyID",
             t="LastIncomingActivity LastModifiedDateTime LastOutgoingActivity",
+            b="EnableCurrencyOverride MainAddressValidated ShippingAddressOverride ShippingAddressValidated",
             g="NoteID",
         )
     ),

@@ -59,6 +59,7 @@ class Store:
 
     def __init__(self, book: Book, log: Log, clock_skew: float, main_contact_bumps: bool) -> None:
         rows = copy.deepcopy(book)
+        self.seeded = book
         self.customers = Table(CUSTOMER, rows.customers)
         self.contacts = Table(CONTACT, rows.contacts)
         self.accounts = Table(BUSINESS_ACCOUNT, rows.business_accounts + [_account(row) for row in rows.customers])

@@ -63,6 +63,7 @@ def test_an_edit_is_seen_and_logged() -> None:
             < 0.1
         )
         assert one.control("edit", entity="customer", key="O'BRIEN", fields={"CustomerName": "O'Brien & Daughters"}) == []
+        assert dump(one)["seeded"]["customers"][before["id"]] == before
 
 
 @pytest.mark.parametrize("bumps", [False, True])

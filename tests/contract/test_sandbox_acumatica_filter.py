@@ -52,6 +52,13 @@ def test_and_or_and_parentheses(one: Site) -> None:
     assert codes(one, f"(({a}) or ({b}))") == ["NULL", "YAMADA"]
 
 
+def test_long_chains(one: Site, book: Book) -> None:
+    """§13.1: many keys joined by `or` in one call, as a look-up of codes sends them."""
+    names = [row["CustomerID"] for row in book.customers] + [f"X{number}" for number in range(1000)]
+    text = " or ".join("CustomerID eq '{}'".format(name.replace("'", "''")) for name in names)
+    assert len(codes(one, text)) == 40
+
+
 def test_functions(one: Site) -> None:
     """§4.2: substringof takes the needle first; it, startswith and endswith disregard case."""
     assert codes(one, "substringof('SØN''S',CustomerName)") == ["O'BRIEN"]

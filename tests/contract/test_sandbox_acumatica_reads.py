@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 from acumatica_site import BASE, Site, site
 
+from sandbox.acumatica.schema import ADDRESS, CREDIT_RULES, ENTITIES
 from sandbox.acumatica.wire import encode
 from sandbox.data import Book, load
 
@@ -231,3 +233,26 @@ def test_the_clock_of_the_stamps_can_differ() -> None:
         stamp = datetime.fromisoformat(answer.json()["LastModifiedDateTime"]["value"])
         ahead = stamp - parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
         assert 85 < ahead.total_seconds() < 95
+
+
+def test_the_fields_are_those_of_the_vendors_description() -> None:
+    """§5: every field, linked entity and detail of the sandbox is in the vendor's own description, with the same type."""
+    found = (parent / "shared/vendor/acumatica/swagger_Default_24.200.001.json" for parent in Path(__file__).resolve().parents)
+    description = next((path for path in found if path.is_file()), None)
+    if description is None:
+        pytest.skip("the vendor's description is not at hand: no shared/vendor/acumatica beside the repository")
+    schemas = json.loads(description.read_text("utf-8"))["components"]["schemas"]
+    kinds = {"StringValue": "string", "IntValue": "int", "ShortValue": "int", "DecimalValue": "decimal", "DateTimeValue": "date"}
+    kinds |= {"BooleanValue": "bool", "GuidValue": "guid"}
+    for name, shape in [
+        *((entity.name, entity.shape) for entity in ENTITIES.values()),
+        ("Address", ADDRESS),
+        ("CreditVerificationRules", CREDIT_RULES),
+    ]:
+        theirs = schemas[name]["allOf"][1]["properties"]
+        for field, kind in shape.fields.items():
+            assert kinds[theirs[field]["$ref"].rpartition("/")[2]] == kind, (name, field)
+        assert all("$ref" in theirs[link] for link in shape.links)
+        assert all(theirs[detail]["type"] == "array" for detail in shape.details)
+        scalars = {field for field, value in theirs.items() if value.get("$ref", "").endswith("Value")}
+        assert scalars == set(shape.fields), name

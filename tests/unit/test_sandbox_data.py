@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.compare import owned
 from sandbox.data import BadData, Book, load
 
 
@@ -74,15 +75,37 @@ def test_many_rows_share_one_stamp(book: Book) -> None:
     assert stamps.most_common(1)[0][1] > 20
 
 
-def test_the_portal_is_never_ambiguous(book: Book) -> None:
-    """No two companies of the portal have one domain, and about a fifth of the customers are there."""
-    domains = [row["properties"]["domain"].lower().removeprefix("www.") for row in book.hubspot_companies if "domain" in row["properties"]]
-    assert len(set(domains)) == len(domains)
-    assert 40 <= len(domains) <= 70
-    assert any("domain" not in row["properties"] for row in book.hubspot_companies)
-    mails = [row["properties"]["email"].lower() for row in book.hubspot_contacts]
-    assert len(set(mails)) == len(mails)
+@pytest.mark.parametrize(("customers", "contacts", "seed"), [(250, 600, 1), (311, 746, 7), (1000, 2000, 3), (120, 100, 4), (7, 5, 5)])
+def test_the_demo_is_never_ambiguous(customers: int, contacts: int, seed: int) -> None:
+    """At any size: no two companies of the portal have one domain, no two of its contacts one address, and what a customer's domain
+    or a contact's address matches there is one record; addresses are shared by two at the most."""
+    book = load("demo", customers, contacts, seed)
+    domains = [owned.domain(row["properties"].get("domain")) for row in book.hubspot_companies]
+    assert all(count == 1 for domain, count in Counter(domains).items() if domain)
+    firms = Counter(owned.customer_domain(row["MainContact"]) for row in book.customers)
+    assert all(count <= 3 for domain, count in firms.items() if domain)
+    held = [row["properties"]["email"].lower() for row in book.hubspot_contacts]
+    assert len(set(held)) == len(held)
+    mails = Counter((row["Email"] or "").lower() for row in book.contacts)
+    assert all(mails[mail] <= 1 for mail in held)
+    assert all(count <= 2 for mail, count in mails.items() if mail)
+    refused = [mail for mail in mails if mail and not owned.valid_email(mail)]
+    assert len(refused) == (2 if contacts >= 100 else 0)
     assert all(row["company"] is None or row["company"] < len(book.hubspot_companies) for row in book.hubspot_contacts)
+
+
+def test_the_portal_holds_some_of_the_firms(book: Book) -> None:
+    """About a fifth of the customers are there, some in another spelling, with others that are none; one has no domain."""
+    firms = {owned.customer_domain(row["MainContact"]) for row in book.customers} - {""}
+    domains = [row["properties"].get("domain", "") for row in book.hubspot_companies]
+    there = [domain for domain in domains if owned.domain(domain) in firms]
+    assert 40 <= len(there) <= 65
+    assert any(domain.startswith("www.") for domain in there)
+    assert any(domain.isupper() for domain in there)
+    assert "" in domains
+    assert any(owned.domain(domain) and owned.domain(domain) not in firms for domain in domains)
+    spelt = [row["properties"]["email"] for row in book.hubspot_contacts]
+    assert any(mail != mail.lower() for mail in spelt)
 
 
 def test_the_empty_set_and_an_unknown_one() -> None:
