@@ -38,6 +38,13 @@ class Hours(Section):
     start: time = Field(alias="from")
     end: time = Field(alias="to")
 
+    @field_validator("end")
+    @classmethod
+    def _minute(cls, end: time) -> time:
+        if end != end.replace(second=0, microsecond=0):
+            raise ValueError("give hours and minutes (HH:MM)")
+        return end
+
     def hold(self, at: time) -> bool:
         return self.start <= at < self.end if self.start <= self.end else at >= self.start or at < self.end
 
@@ -68,6 +75,13 @@ class Schedule(Section):
             raise ValueError(f"{name!r} is no time zone (Europe/Berlin, UTC …)") from None
         return name
 
+    @field_validator("rest")
+    @classmethod
+    def _some_waking(cls, rest: list[Hours]) -> list[Hours]:
+        if all(any(hours.hold(time(minute // 60, minute % 60)) for hours in rest) for minute in range(24 * 60)):
+            raise ValueError("the hours of rest leave no time of the day to poll")
+        return rest
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.every is None) == (self.cron is None):
@@ -77,16 +91,19 @@ class Schedule(Section):
     def next(self, after: datetime) -> datetime:
         """When to poll next, given the last poll's start (aware); in UTC, outside the hours of rest."""
         zone = ZoneInfo(self.zone)
-        local = after.astimezone(zone)
         if self.cron is not None:
-            due = croniter(self.cron, local).get_next(datetime)
-        else:
-            due = datetime.fromtimestamp(after.timestamp() + (self.every or 0), zone)
-        for _ in range(len(self.rest) + 1):
-            for hours in self.rest:
-                if hours.hold(due.time()):
-                    due = croniter(f"{hours.end.minute} {hours.end.hour} * * *", due).get_next(datetime)
+            times = croniter(self.cron, after.astimezone(zone))
+            due = times.get_next(datetime)
+            while self._resting(due):
+                due = times.get_next(datetime)
+            return due.astimezone(UTC)
+        due = datetime.fromtimestamp(after.timestamp() + (self.every or 0), zone)
+        while hours := self._resting(due):
+            due = croniter(f"{hours.end.minute} {hours.end.hour} * * *", due).get_next(datetime)
         return due.astimezone(UTC)
+
+    def _resting(self, due: datetime) -> Hours | None:
+        return next((hours for hours in self.rest if hours.hold(due.time())), None)
 
     def reread_due(self, last: datetime, at: datetime) -> bool:
         """Has the `reread` line come due between two instants?"""
@@ -182,6 +199,15 @@ class Settings(BaseSettings):
         return self.hubspot
 
 
+#: What a pattern wants, in words.
+WANTED = {
+    "kafka": "must be host:port, several of them with commas",
+    "tenant": "must be 1 to 40 of a-z, 0-9 and -: it goes in front of every key that we write",
+    "prefix": "may hold a-z, 0-9, dots, - and _ only: it goes in front of every topic",
+    "hubspot.version": "must be v3 or a dated version such as 2026-09",
+}
+
+
 def _readable(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     env = "WEIGHLOCK_" + "__".join(str(part) for part in problem["loc"]).upper()
@@ -189,5 +215,7 @@ def _readable(problem: Any) -> str:
         return f"{where}: missing: set it in weighlock.toml or as {env}"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown setting: check the spelling or remove it"
-    given = "" if "secret" in where or "password" in where or "token" in where else f" (given: {problem.get('input')!r})"
-    return f"{where}: {problem['msg'].removeprefix('Value error, ')}{given}"
+    hidden = any(word in where for word in ("secret", "password", "token")) or isinstance(problem.get("input"), dict)
+    given = "" if hidden else f" (given: {problem.get('input')!r})"
+    said = WANTED.get(where) if problem["type"] == "string_pattern_mismatch" else None
+    return f"{where}: {said or problem['msg'].removeprefix('Value error, ')}{given}"

@@ -1,0 +1,3 @@
+from weighlock.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""The way of one record, told from the topics alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import Message
+
+from schemas import records, topics
+from schemas.codec import Undecodable
+from schemas.headers import Passage
+from schemas.refs import Ref, link_key
+from weighlock import wiring
+from weighlock.kafka.wire import Wire
+from weighlock.settings import Settings
+
+Step = dict[str, str]
+
+
+def way_of(settings: Settings, asked: str) -> list[Step]:
+    """Every record on any topic that speaks of it, in the order of time.
+
+    `asked`: an own ref, a linked record's ref in another system, or a customer's or contact's number. Each step has `at` (UTC, ISO),
+    `after` (seconds since the change was made in the source system), `where` (topic/partition/offset), `what` and `more`.
+    """
+    wire = wiring.wire(settings)
+    ref = _own_ref(wire, asked)
+    if ref is None:
+        return []
+    found = [step for topic in topics.TOPICS if topic.record for step in _steps(wire, topic, ref)]
+    return sorted(found, key=lambda step: step["at"])
+
+
+def _own_ref(wire: Wire, asked: str) -> str | None:
+    try:
+        ref = Ref.parse(asked)
+    except ValueError:
+        return _by_number(wire, asked)
+    if ref.system == "acumatica":
+        return asked
+    key, partition = link_key(asked, "acumatica"), wire.partition(topics.LINKS, asked)
+    links = [m for m in wire.read(topics.LINKS, [partition]) if m.key() == key.encode()]
+    link = wire.decode(records.Link, links[-1]) if links else None
+    return link.peer if link else None
+
+
+def _by_number(wire: Wire, number: str) -> str | None:
+    for message in wire.read(topics.CUSTOMER):
+        customer = wire.decode(records.Customer, message)
+        if customer and customer.code == number:
+            return customer.ref
+    for message in wire.read(topics.CONTACT):
+        contact = wire.decode(records.Contact, message)
+        if contact and contact.number == number:
+            return contact.ref
+    return None
+
+
+def _steps(wire: Wire, topic: topics.Topic, ref: str) -> Iterator[Step]:
+    kind: type[records.Record] = getattr(records, topic.record or "")
+    for message in wire.read(topic, [wire.partition(topic, ref)]):
+        key = (message.key() or b"").decode(errors="replace")
+        if key == ref or (topic is topics.LINKS and key.startswith(ref + "|")):
+            yield _step(wire, topic, message, kind)
+
+
+def _step(wire: Wire, topic: topics.Topic, message: Message, kind: type[records.Record]) -> Step:
+    at = datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
+    try:
+        record = wire.decode(kind, message)
+    except Undecodable as error:
+        return _row(topic, message, at, None, "undecodable", str(error))
+    what, more = ("deleted", "") if record is None else _tell(record)
+    return _row(topic, message, at, _source_at(message, record), what, more)
+
+
+def _row(topic: topics.Topic, message: Message, at: datetime, since: datetime | None, what: str, more: str) -> Step:
+    after = "" if since is None else f"{(at - since).total_seconds():+.3f} s"
+    where = f"{topic.name}/{message.partition()}/{message.offset()}"
+    return {"at": at.isoformat(timespec="milliseconds"), "after": after, "where": where, "what": what, "more": more}
+
+
+def _source_at(message: Message, record: Any) -> datetime | None:
+    try:
+        return Passage.read(message.headers()).source_at
+    except ValueError:
+        return getattr(record, "source_at", None)
+
+
+def _tell(record: records.Record) -> tuple[str, str]:
+    """What happened, and the details worth a line."""
+    match record:
+        case records.SourceAcumaticaCustomer():
+            return f"read ({record.change})", f"{record.CustomerID} {record.CustomerName}"
+        case records.SourceAcumaticaContact():
+            return f"read ({record.change})", f"{record.ContactID} {record.DisplayName} of {record.BusinessAccount}"
+        case records.Customer():
+            return "normalised", f"{record.code} {record.name}"
+        case records.Contact():
+            return "normalised", f"{record.number} of {record.party}"
+        case records.Wish():
+            return "wished", f"{record.object}/{record.facet} version {record.version}, {len(record.properties)} properties"
+        case records.Result():
+            facets = ", ".join(f"{name}: {state.outcome} version {state.version}" for name, state in record.facets.items())
+            return "ledger", f"{record.target or 'no target yet'}; {facets}"
+        case records.Waiting():
+            return "waits", f"for {record.waits_for} since {record.since.isoformat(timespec='seconds')}"
+        case records.Link():
+            return "link", f"{record.peer} ({record.origin})"
+        case records.Audit():
+            return record.event, "; ".join(part for part in (record.target, record.detail) if part)
+        case records.DeadLetter():
+            return "dead letter", f"{record.stage}: {record.reason}"
+    return record.schema_name, ""
