@@ -46,6 +46,7 @@ class Demo:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         for name in [name for name in os.environ if name.startswith("WEIGHLOCK_")]:
             del os.environ[name]  # the demo has settings of its own; the shell's would go over them
+        os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all of it is on this machine, whatever proxy the shell names
         with self.closing:
             self._start()
             self._first_sync()
@@ -105,7 +106,7 @@ class Demo:
                 if self._still(counts, totals):
                     break
         verdict = self._settled()
-        self._say(f"first sync: {verdict['summary']}")
+        self._say(f"first sync: {verdict['line']}")
 
     def _counts(self) -> Iterator[dict[str, int]]:
         """How many records of HubSpot carry our key, from its log, twice a second."""
@@ -163,11 +164,12 @@ class Demo:
 
     def _verdict(self, there: list[Arrival], late: list[dict[str, Any]]) -> bool:
         verdict = self._settled()
-        for finding in verdict["findings"][:20]:
-            self.console.print(f"  [red]{finding}[/]", soft_wrap=True)
+        for kind in ("missing", "doubled", "stale", "altered"):
+            for finding in verdict[kind][:10]:
+                self.console.print(f"  {kind}: {finding}", style="red", markup=False, soft_wrap=True)
         fresh = f"; freshness p95 {percentile([a.seconds for a in there], 0.95):.1f} s" if there else ""
         lost = f"; {len(late)} edits never arrived" if late else ""
-        self.console.print(f"demo: {verdict['summary']}{fresh}{lost}", soft_wrap=True)
+        self.console.print(f"demo: {verdict['line']}{fresh}{lost}", soft_wrap=True)
         return bool(verdict["agreed"]) and not late
 
     def _settled(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Sandbox:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         command = [sys.executable, "-m", "sandbox", system, "--port", str(port), *arguments]
         self.process: subprocess.Popen[bytes] = spawn(command, {}, self.log)
-        self.http = httpx.Client(base_url=self.url + "/__sandbox__", timeout=60)
+        self.http = httpx.Client(base_url=self.url + "/__sandbox__", timeout=60, trust_env=False)
 
     def wait(self, seconds: float = 30) -> None:
         """Until it answers; `TransientError` with the log's name if it does not."""
