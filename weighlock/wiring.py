@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.codec import Codec
+from weighlock.kafka import admin
 from weighlock.kafka.registry import Registry
 from weighlock.kafka.wire import Wire
 from weighlock.settings import Settings
@@ -18,6 +19,12 @@ def codec(settings: Settings) -> Codec:
 
 def wire(settings: Settings) -> Wire:
     return Wire(settings, codec(settings))
+
+
+def topics(settings: Settings, *, apply: bool) -> admin.Plan:
+    """Compare topics and schemas with what is declared; with `apply`, make it so."""
+    work = admin.apply if apply else admin.check
+    return work(settings, admin.admin_client(settings), Registry(settings.registry))
 
 
 def source_acumatica(settings: Settings, member: str, stop: threading.Event) -> None:

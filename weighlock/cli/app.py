@@ -15,6 +15,7 @@ from rich.table import Table
 from weighlock.cli import output
 from weighlock.cli.output import Json
 from weighlock.errors import ConfigError
+from weighlock.kafka.admin import Plan
 from weighlock.settings import Settings
 
 app = typer.Typer(
@@ -68,20 +69,24 @@ def stack_status(data: Data = STACK, as_json: Json = False) -> None:
 @topics.command("apply")
 def topics_apply(as_json: Json = False) -> None:
     """Create what is missing, set what differs, register the schemas. A changed partition count is refused."""
-    from weighlock.kafka import admin
+    from weighlock import wiring
 
-    output.rows(admin.apply(Settings.load()), as_json)
+    output.rows(_findings(wiring.topics(Settings.load(), apply=True)), as_json)
 
 
 @topics.command("check")
 def topics_check(as_json: Json = False) -> None:
-    """Compare the cluster with what we declare; exit status 1 where they differ."""
-    from weighlock.kafka import admin
+    """Compare the cluster and the registry with what we declare; exit status 1 where they differ."""
+    from weighlock import wiring
 
-    plan = admin.check(Settings.load())
-    output.rows(plan, as_json)
-    if any(row["state"] != "ok" for row in plan):
+    plan = wiring.topics(Settings.load(), apply=False)
+    output.rows(_findings(plan), as_json)
+    if not plan.clean:
         raise typer.Exit(1)
+
+
+def _findings(plan: Plan) -> list[dict[str, str]]:
+    return [{"kind": f.kind, "name": f.name, "state": f.state, "details": "; ".join(f.details)} for f in plan.findings]
 
 
 @setup.command("hubspot")
