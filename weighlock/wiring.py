@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from schemas.codec import Codec
 from weighlock.kafka import admin
 from weighlock.kafka.registry import Registry
 from weighlock.kafka.wire import Wire
 from weighlock.settings import Settings
+
+if TYPE_CHECKING:
+    from sinks.hubspot_setup import Step
 
 
 def codec(settings: Settings) -> Codec:
@@ -44,7 +48,49 @@ def sink_hubspot(settings: Settings, member: str, stop: threading.Event) -> None
     from sinks.base import run
     from sinks.hubspot import HubSpotTarget
 
-    run(settings, wire(settings), HubSpotTarget(settings), member, stop)
+    run(settings, wire(settings), HubSpotTarget(settings, hubspot_definitions()), member, stop)
+
+
+def hubspot_definitions() -> dict[str, list[dict[str, Any]]]:
+    """The properties that we need in a portal, by object, as HubSpot's API takes them: from the mapping table."""
+    from streams.mappings import hubspot
+
+    return {target.object: hubspot.definitions(target) for target in hubspot.TARGETS}
+
+
+def setup_hubspot(settings: Settings, *, dry_run: bool) -> list[Step]:
+    """Make the property group and the properties; what was found and done, line by line."""
+    from sinks.hubspot_setup import setup
+
+    from streams.mappings import hubspot
+    from weighlock.clients.hubspot import HubSpot
+
+    with HubSpot(settings.need_hubspot()) as client:
+        return setup(client, (hubspot.GROUP["name"], hubspot.GROUP["label"]), hubspot_definitions(), dry_run=dry_run)
+
+
+def probe_acumatica(settings: Settings) -> str:
+    """Sign in, check the pinned version, sign out."""
+    from weighlock.clients.acumatica import Acumatica
+
+    client = Acumatica.of(settings)
+    try:
+        client.check()
+    finally:
+        client.close()
+    return f"{settings.need_acumatica().endpoint} {settings.need_acumatica().version} at {settings.need_acumatica().url}"
+
+
+def probe_hubspot(settings: Settings) -> str:
+    """Ask for the account, and whether our properties are there."""
+    from sinks.hubspot import HubSpotTarget
+
+    target = HubSpotTarget(settings, hubspot_definitions())
+    try:
+        target.check()
+    finally:
+        target.close()
+    return f"portal and properties at {settings.need_hubspot().url}"
 
 
 @dataclass(frozen=True)

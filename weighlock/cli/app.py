@@ -96,7 +96,8 @@ def setup_hubspot(
     """Make the property group and the properties that we write; doing it again changes nothing."""
     from weighlock import wiring
 
-    output.rows(wiring.setup_hubspot(Settings.load(), dry_run=dry_run), as_json)
+    steps = wiring.setup_hubspot(Settings.load(), dry_run=dry_run)
+    output.rows(({"object": s.kind, "name": s.name, "state": s.state, "details": s.detail} for s in steps), as_json)
 
 
 @app.command()
