@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from weighlock.cli import output
@@ -32,7 +31,7 @@ setup = typer.Typer(no_args_is_help=True, help="Prepare a target system for what
 app.add_typer(stack, name="stack")
 app.add_typer(topics, name="topics")
 app.add_typer(setup, name="setup")
-console = Console()
+console = output.console()
 
 Data = Annotated[Path, typer.Option("--data", help="the folder for its data, ports and logs")]
 STACK = Path(".weighlock/stack")
@@ -71,7 +70,9 @@ def topics_apply(as_json: Json = False) -> None:
     """Create what is missing, set what differs, register the schemas. A changed partition count is refused."""
     from weighlock import wiring
 
-    output.rows(_findings(wiring.topics(Settings.load(), apply=True)), as_json)
+    done = {"missing": "made", "differs": "altered"}
+    found = _findings(wiring.topics(Settings.load(), apply=True))
+    output.rows((row | {"state": done.get(row["state"], row["state"])} for row in found), as_json)
 
 
 @topics.command("check")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -11,6 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="for scripts: JSON on standard output")]
+
+
+def console() -> Console:
+    """Standard output; where no terminal gives a width, lines are not broken."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=240)
 
 
 def rows(found: Iterable[Mapping[str, Any]], as_json: bool) -> None:
@@ -23,7 +29,7 @@ def rows(found: Iterable[Mapping[str, Any]], as_json: bool) -> None:
         table = Table(*listed[0], box=None)
         for row in listed:
             table.add_row(*(str("" if value is None else value) for value in row.values()))
-        Console().print(table)
+        console().print(table)
 
 
 def mapping(found: Mapping[str, Any], as_json: bool) -> None:
@@ -34,4 +40,4 @@ def mapping(found: Mapping[str, Any], as_json: bool) -> None:
     table = Table(box=None, show_header=False)
     for key, value in found.items():
         table.add_row(key, str(value))
-    Console().print(table)
+    console().print(table)

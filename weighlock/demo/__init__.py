@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from weighlock.demo.freshness import Arrival, arrivals, key_of, percentile
@@ -155,8 +156,8 @@ class Demo:
             for edit in (edit for edit in made if edit not in late and edit["seq"] not in shown):
                 shown.add(edit["seq"])
                 arrived = arrivals([edit], keys, self.crm.get("/log", after=after))[0][0]
-                what = f"{arrived.entity} {arrived.number}: {', '.join(arrived.fields)}"
-                self.console.print(f"  [green]arrived[/] {what} after {arrived.seconds:.2f} s", soft_wrap=True)
+                line = f"{arrived.entity} {arrived.number}: {arrived.what}"
+                self.console.print(f"  [green]arrived[/] after {arrived.seconds:.2f} s  {escape(line)}", soft_wrap=True)
             if not late and len(made) >= self.edits:
                 break
             time.sleep(0.25)

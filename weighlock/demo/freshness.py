@@ -16,7 +16,7 @@ class Arrival:
 
     entity: str
     number: str
-    fields: tuple[str, ...]
+    what: str
     seconds: float
 
 
@@ -44,7 +44,8 @@ def arrivals(
         if seen is None:
             missing.append(edit)
         else:
-            there.append(Arrival(edit["entity"], str(edit["key"]).strip(), tuple(edit["fields"]), (seen - made).total_seconds()))
+            what = "new" if edit["op"] == "create" else ", ".join(field for field in edit["fields"] if field != "LastModifiedDateTime")
+            there.append(Arrival(edit["entity"], str(edit["key"]).strip(), what, (seen - made).total_seconds()))
     return there, missing
 
 
