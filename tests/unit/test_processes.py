@@ -17,16 +17,16 @@ from weighlock import processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 Find = Callable[[str], list[psutil.Process]]
-# A parent that starts two children (one from a thread that ends at once), says so and then does nothing.
+# A parent that starts two children, one from a thread that ends once the child is what it shall be, and says how they are.
 PARENT = """
 import sys, threading, time
 from weighlock import processes
 if len(sys.argv) > 1: sys.platform = sys.argv[1]
-command = [sys.executable, "-c", "import time; time.sleep(600)"]
+command = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 children = [processes.spawn(command)]
-thread = threading.Thread(target=lambda: children.append(processes.spawn(command)))
+thread = threading.Thread(target=lambda: (children.append(processes.spawn(command)), input()))
 thread.start(); thread.join()
-time.sleep(0.5)
+time.sleep(0.3)
 print(*[child.poll() for child in children], flush=True)
 time.sleep(600)
 """
@@ -37,14 +37,20 @@ def test_kill_9_of_the_parent_ends_its_children(processes_of: Find, platform: li
     """After SIGKILL of the parent nothing that carries its mark is left; a child whose forking thread ended lives until then."""
     if sys.platform != "linux" and not platform:
         pytest.skip("the kernel's death signal is Linux's")
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, *platform], stdout=subprocess.PIPE, text=True, env={**os.environ, processes.RUN: prefix}
-    ) as parent:
-        assert parent.stdout is not None
+    environment = {**os.environ, processes.RUN: prefix}
+    command = [sys.executable, "-c", PARENT, *platform]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    try:
+        assert [parent.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
+        print(file=parent.stdin, flush=True)  # now the thread ends
         assert parent.stdout.readline() == "None None\n"
         alive = processes_of(prefix)
         assert len(alive) == (4 if platform else 3)  # with the watcher
+    finally:
         parent.kill()
+        parent.communicate()
     _, left = psutil.wait_procs(alive, timeout=10)
     assert not left
     assert processes_of(prefix) == []
