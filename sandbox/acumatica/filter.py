@@ -36,12 +36,14 @@ class Operand:
     kind: str
     get: Getter
     views: frozenset[str] = frozenset()
+    path: str = ""  # of a field
 
 
 @dataclass(frozen=True)
 class Predicate:
     test: Callable[[Row], bool]
     views: frozenset[str]
+    equals: tuple[str, str] | None = None  # it is only: this text field (its path) eq this text (as collated)
 
 
 def collate(text: str) -> str:
@@ -87,7 +89,9 @@ class _Parser:
             parts.append(self.both())
         if len(parts) == 1:
             return parts[0]
-        tests = [part.test for part in parts]
+        tests, equals = [part.test for part in parts], [part.equals for part in parts if part.equals]
+        if len(equals) == len(parts) and len({path for path, _ in equals}) == 1:  # a look-up of many keys: one comparison a row
+            return Predicate(_among(equals), _views(parts))
         return Predicate(lambda row: any(test(row) for test in tests), _views(parts))
 
     def both(self) -> Predicate:
@@ -163,7 +167,7 @@ class _Parser:
             shape = shape.links[step]
         if steps[-1] not in shape.fields:
             raise bad_query(f"Could not find a property named '{steps[-1]}' on type '{self.entity.name}'.")
-        return Operand(shape.fields[steps[-1]], lambda row: _walk(row, steps), frozenset((self.entity.view(path),)))
+        return Operand(shape.fields[steps[-1]], lambda row: _walk(row, steps), frozenset((self.entity.view(path),)), path)
 
     def compare(self, left: Operand, operator: str, right: Operand) -> Predicate:
         views = left.views | right.views
@@ -180,11 +184,24 @@ class _Parser:
             raise bad_query(
                 f"A binary operator with incompatible types was detected. Found operand types {names} for operator '{operator}'."
             )
-        return Predicate(_comparison(left.get, OPERATORS[operator], right.get), views)
+        simple = operator == "eq" and left.kind == "string" and left.path and not right.path
+        equals = (left.path, collate(right.get({}))) if simple else None
+        return Predicate(_comparison(left.get, OPERATORS[operator], right.get), views, equals)
 
 
 def _views(parts: list[Predicate]) -> frozenset[str]:
     return frozenset().union(*(part.views for part in parts))
+
+
+def _among(equals: list[tuple[str, str]]) -> Callable[[Row], bool]:
+    """One field eq any of these texts."""
+    steps, wanted = equals[0][0].split("/"), {text for _, text in equals}
+
+    def test(row: Row) -> bool:
+        value = _walk(row, steps)
+        return value is not None and collate(value) in wanted
+
+    return test
 
 
 def _comparison(left: Getter, holds: Callable[[Any, Any], bool], right: Getter) -> Callable[[Row], bool]:

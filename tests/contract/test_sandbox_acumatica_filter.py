@@ -59,6 +59,13 @@ def test_long_chains(one: Site, book: Book) -> None:
     assert len(codes(one, text)) == 40
 
 
+def test_one_field_among_several_texts(one: Site, book: Book) -> None:
+    """§4.2, §4.7: texts of one field joined by `or` compare as each alone does; an empty value is none of them."""
+    wanted = sorted(row["CustomerID"] for row in book.customers if row["Terms"] in ("30D", "COD"))
+    assert sorted(codes(one, "Terms eq 'cod ' or Terms eq '30D' or Terms eq ''")) == wanted
+    assert set(codes(one, "Terms eq 'COD' or Terms eq '30D' or CustomerID eq 'NULL'")) == {*wanted, "NULL"}
+
+
 def test_functions(one: Site) -> None:
     """§4.2: substringof takes the needle first; it, startswith and endswith disregard case."""
     assert codes(one, "substringof('SØN''S',CustomerName)") == ["O'BRIEN"]

@@ -185,6 +185,25 @@ def test_a_list_is_over_the_live_table() -> None:
         assert {row["CustomerID"]["value"] for row in first + second} == set(codes) - {codes[3]}
 
 
+def test_a_walk_by_key_meets_no_gap() -> None:
+    """§4.7: pages after the last key seen hold every row that was there all the time, whatever comes and goes meanwhile."""
+    with site(load("demo", customers=30, contacts=0)) as one:
+        there = {row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")}
+        gone: set[str] = set()
+        seen: list[str] = []
+        while True:
+            last = seen[-1].replace("'", "''") if seen else ""
+            page = one.rows("Customer", select="CustomerID", filter=f"CustomerID gt '{last}'", top=4)
+            seen += [row["CustomerID"]["value"] for row in page]
+            if len(page) < 4:
+                break
+            gone.add(seen[-1])
+            one.control("edit", entity="customer", key=seen[-1], delete=True)
+            one.control("edit", entity="customer", create={"CustomerID": f"{len(gone)}A", "CustomerName": "New"})
+        assert len(set(seen)) == len(seen)
+        assert there <= set(seen)
+
+
 def test_business_accounts_are_more_than_customers(one: Site, book: Book) -> None:
     """§5.3, §8: customers, under their own NoteIDs, and prospects and vendors besides."""
     rows = one.rows("BusinessAccount", select="BusinessAccountID,Type,NoteID")
