@@ -1,0 +1,108 @@
+"""The stream worker: the stages under Faust. `run` is what `weighlock run streams` calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import mode
+
+from schemas.codec import Codec
+from schemas.topics import LINKS, STREAMS_APP
+from streams import guards
+from streams.contract import Context, Incoming, Links, Sendable, Stage
+from streams.domains import free_mail
+from streams.engine import engine, table, topics
+from streams.ready import wait_until_ready
+from streams.routes import STAGES
+from streams.stage import process
+from weighlock.errors import TransientError
+from weighlock.settings import Settings
+
+log = logging.getLogger(__name__)
+#: How long a registry that is away holds up a record before the worker gives up and is started again.
+PATIENCE_SECONDS = 60.0
+
+
+def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
+    """Works until SIGTERM or SIGINT, then ends the process with status 0, or with another one after a crash. Several on one machine need
+    different `worker` names. Waits for broker, topics and registry first; `ConfigError` where the topics are not as they should be."""
+    guards.install(_off())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust has its own
+    wait_until_ready(settings, codec)
+    for name in ("faust", "mode", "aiokafka"):  # a page of tables at each rebalance
+        logging.getLogger(name).setLevel(logging.WARNING)
+    app = build(settings, codec, worker)
+    # Faust would set up logging and move the process to another folder
+    app.Worker(app, override_logging=False, quiet=True, workdir=".").execute_from_commandline()
+
+
+def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -> faust.App:
+    """The app with its agents: one for each stage; `route` owns the table of links. `changed` is for the tests of the engine's rules."""
+    app = engine(settings, STREAMS_APP, worker, **changed)
+    links = Links(table(app, LINKS.name, settings.partitions), codec)
+    context = Context(settings.tenant, free_mail(settings.free_mail_domains), links)
+    for stage in STAGES:
+        _agent(app, stage, _handler(app, stage, settings, codec, context))
+    app.on_partitions_assigned.connect(_say_assigned, weak=False)
+    return app
+
+
+def _agent(app: faust.App, stage: Stage, handle: Callable[[Any], Any]) -> None:
+    channel = topics(app, [app.conf.id.removesuffix(STREAMS_APP) + flow.topic.name for flow in stage.flows])
+
+    @app.agent(channel, name=stage.name, supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await handle(event)
+            event.ack()
+
+
+def _handler(app: faust.App, stage: Stage, settings: Settings, codec: Codec, context: Context) -> Callable[[Any], Any]:
+    """Hands all outputs of an event to the producer; the guard holds the commit back until the broker has acknowledged them."""
+    prefix = settings.prefix
+
+    async def handle(event: Any) -> None:
+        message = incoming(event, prefix)
+        for out in await _patiently(lambda: process(stage, message, context, codec, settings.partitions)):
+            producer = await app.maybe_start_producer()
+            await producer.send(prefix + out.topic, out.key, out.value, out.partition, None, out.headers)
+
+    return handle
+
+
+def incoming(event: Any, prefix: str) -> Incoming:
+    """A Faust event as the stages take it: the bytes as they came."""
+    message = event.message
+    headers = [(name, value) for name, value in message.headers or ()]
+    return Incoming(message.topic.removeprefix(prefix), message.partition, message.offset, message.key, message.value, headers)
+
+
+async def _patiently(step: Callable[[], list[Sendable]]) -> list[Sendable]:
+    """The registry may be away for a moment: the record waits, and everything behind it."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while True:
+        try:
+            return step()
+        except TransientError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("waiting: %s", error)
+            await asyncio.sleep(random.uniform(0.5, 2))
+
+
+async def _say_assigned(app: faust.App, assigned: set[Any], **_: Any) -> None:
+    log.info("assigned: %s", ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(assigned)) or "nothing")
+
+
+def _off() -> frozenset[str]:
+    """Guards that a test switches off in a worker of its own; never outside a test."""
+    named = os.environ.get("WEIGHLOCK_ENGINE_OFF", "") if os.environ.get("WEIGHLOCK_TESTING") == "1" else ""
+    return frozenset(name for name in named.split(",") if name)
