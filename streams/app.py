@@ -36,12 +36,13 @@ def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
     different `worker` names. Waits for broker, topics and registry first; `ConfigError` where the topics are not as they should be."""
     guards.install(_off())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust has its own
-    wait_until_ready(settings, codec)
-    for name in ("faust", "mode", "aiokafka"):  # a page of tables at each rebalance
+    for name in ("faust", "mode", "aiokafka", "httpx", guards.__name__):  # a page of tables at each rebalance, a line for each call
         logging.getLogger(name).setLevel(logging.WARNING)
+    wait_until_ready(settings, codec)
     app = build(settings, codec, worker)
-    # Faust would set up logging and move the process to another folder
-    app.Worker(app, override_logging=False, quiet=True, workdir=".").execute_from_commandline()
+    engine_worker = app.Worker(override_logging=False, quiet=True, workdir=".")
+    engine_worker.spinner = None
+    engine_worker.execute_from_commandline()
 
 
 def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -> faust.App:
@@ -99,7 +100,8 @@ async def _patiently(step: Callable[[], list[Sendable]]) -> list[Sendable]:
 
 
 async def _say_assigned(app: faust.App, assigned: set[Any], **_: Any) -> None:
-    log.info("assigned: %s", ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(assigned)) or "nothing")
+    partitions = sorted({tp.partition for tp in assigned})
+    log.info("assigned: %s", f"partitions {', '.join(map(str, partitions))} of each topic" if partitions else "nothing")
 
 
 def _off() -> frozenset[str]:

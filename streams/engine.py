@@ -36,7 +36,7 @@ def engine(settings: Settings, name: str, worker: str = "0", **changed: Any) -> 
         "consumer_auto_offset_reset": "earliest",
         "broker_commit_interval": 0.3,
         "broker_max_poll_records": 500,
-        "broker_session_timeout": 10,
+        "broker_session_timeout": 6,
         "broker_heartbeat_interval": 1,
         "broker_rebalance_timeout": 60,
         "stream_wait_empty": True,

@@ -11,14 +11,14 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec import Codec, schema_of, subject_of
-from schemas.topics import CHANGELOGS, Topic
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, Topic
 from streams.contract import topics_of
 from streams.routes import STAGES
 from weighlock.errors import ConfigError, TransientError
 from weighlock.settings import Settings
 
 log = logging.getLogger(__name__)
-NEEDED: tuple[Topic, ...] = (*topics_of(STAGES), *CHANGELOGS)
+NEEDED: tuple[Topic, ...] = (*topics_of(STAGES), DEAD_LETTERS, *CHANGELOGS)
 
 
 def wait_until_ready(settings: Settings, codec: Codec) -> None:
@@ -31,7 +31,7 @@ def check_topics(settings: Settings) -> None:
     """`TransientError` while the broker is away, `ConfigError` with every topic that is missing or has another partition count."""
     admin = AdminClient({**settings.kafka_options, "bootstrap.servers": settings.kafka, "log_level": 0})
     try:
-        there = admin.list_topics(timeout=10).topics
+        there = admin.list_topics(timeout=5).topics
     except KafkaException as error:
         raise TransientError(f"no answer from Kafka at {settings.kafka}: {error.args[0].str()}") from None
     problems = []
