@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -95,11 +97,17 @@ class HubSpot:
 
     system = "hubspot"
 
-    def __init__(self, book: Book, switches: Switches) -> None:
+    def __init__(
+        self,
+        book: Book,
+        switches: Switches,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.fault_kinds = {"stale-search": "search says total 1 and gives no result, as when the index is behind (§3)"}
-        self.portal = Portal(book, switches)
+        self.portal = Portal(book, switches, clock)
         self.log = self.portal.log
-        self.limits = Limits(switches, self.portal.clock)
+        self.limits = Limits(switches, clock, monotonic)
         api = Api(self.portal, self.limits)
         rows = list(_paths())
         routes = [

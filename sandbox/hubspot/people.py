@@ -54,7 +54,7 @@ def _change(portal: Portal, request: dict[str, Any]) -> None:
         draft = Draft(portal, actor="person")
         draft.update(record, request["fields"])
         commit(portal, draft)
-        portal.remember(record)
+        portal.remember(record, request["fields"])
     else:
         raise ValueError("an edit has fields, create, delete, merge, associate or random")
 

@@ -178,8 +178,10 @@ class Portal:
         self._keep(old, None, old.archived)
         self.merged |= {id: survivor.id for id, to in self.merged.items() if to == old.id}
         self.merged[old.id] = survivor.id
-        if self.seeded[old.kind.name].pop(old.id, None) is not None:
-            self.remember(survivor)
+        before, seeded = self.seeded[old.kind.name].pop(old.id, None), self.seeded[old.kind.name]
+        if before is not None:  # the primary comes first, its values win
+            kept = {name: value for name, value in before.items() if name in survivor.properties}
+            seeded[survivor.id] = {**kept, **seeded.get(survivor.id, {})}
         self._holders = {claim: id for claim, id in self._holders.items() if id != old.id}
 
     def relinked(self, changes: list[Change], actor: str) -> None:
@@ -207,12 +209,17 @@ class Portal:
         for id in contacts:
             self._set_primary(self.records[CONTACTS.name][id])
 
-    def remember(self, record: Record) -> None:
-        """Notes the record as people left it: what `seeded` in the dump shows."""
-        record.seeded = True
-        self.seeded[record.kind.name][record.id] = {
-            name: value for name, value in record.properties.items() if not self._read_only(record.kind, name)
-        }
+    def remember(self, record: Record, names: Iterable[str] | None = None) -> None:
+        """Notes a record as people left it, for `seeded` in the dump: all of a new one, only `names` of one that was changed."""
+        kind = record.kind
+        if names is None:
+            record.seeded = True
+            names = [name for name in record.properties if not self._read_only(kind, name)]
+            self.seeded[kind.name][record.id] = {}
+        before = self.seeded[kind.name].get(record.id)
+        if before is not None:  # what we made ourselves is nothing that people had before us
+            after = {**before, **{name: record.properties.get(name, "") for name in names}}
+            self.seeded[kind.name][record.id] = {name: value for name, value in after.items() if value}
 
     def _read_only(self, kind: Kind, name: str) -> bool:
         definition = self.definitions[kind.name].get(name)
@@ -228,7 +235,7 @@ class Portal:
         asyncio.get_running_loop().call_later(seconds, action)
 
     def dump(self) -> Json:
-        """The whole state. `seeded`: the properties as people left them, at the reset or in an edit of theirs."""
+        """The whole state. `seeded`: the records of people, with the properties as people left them, at the reset or later."""
         rows = {
             name: [
                 {"id": r.id, "properties": r.properties, "archived": r.archived is not None, "seeded": r.seeded}
