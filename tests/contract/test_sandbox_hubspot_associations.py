@@ -53,7 +53,8 @@ def test_the_primary_label_moves(portal: Hub) -> None:
     portal.post(f"{PAIR}/associate/default", inputs((contact, a), (contact, b)))
     portal.post(f"{PAIR}/create", inputs((contact, b), types=[279]))
     assert held(portal, contact) == {a: {279, 1}, b: {279}}
-    answer = portal("PUT", f"/crm/v4/objects/contacts/{contact}/associations/companies/{b}", inputs((a, b), types=[1, 279])["inputs"][0]["types"])
+    labels = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type} for type in (1, 279)]
+    answer = portal("PUT", f"/crm/v4/objects/contacts/{contact}/associations/companies/{b}", labels)
     assert answer.status_code == 201
     assert answer.json()["labels"] == ["Primary"]
     assert (answer.json()["fromObjectId"], answer.json()["toObjectId"]) == (int(contact), int(b))
