@@ -188,7 +188,7 @@ class Acumatica:
 
     def _dispatch(self, request: Request) -> Response:
         """What the path and the method ask for (§2.3)."""
-        parts = request.path_params["rest"].rstrip("/").split("/")
+        parts = request.path_params["rest"].split("/")
         endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
         if endpoint != credentials.ACUMATICA_ENDPOINT or version not in self.versions or name not in ENTITIES:
             raise message(404, f"No HTTP resource was found that matches the request URI '{request.url.path}'.")
@@ -229,11 +229,11 @@ class Acumatica:
 
 
 def _one_slash(app: ASGIApp) -> ASGIApp:
-    """Vendors' own clients send `//entity`: that is the same path (S1)."""
+    """Vendors' own clients send `//entity`: that is the same path (S1), as with a slash at the end."""
 
     async def normalised(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": re.sub("/+", "/", scope["path"])}
+            scope = {**scope, "path": re.sub("/+", "/", scope["path"]).rstrip("/")}
         await app(scope, receive, send)
 
     return normalised

@@ -1,10 +1,16 @@
 """`$filter` of the Acumatica sandbox (facts/acumatica.md §4.2)."""
 
+import operator
 from collections.abc import Iterator
 
 import pytest
 from acumatica_site import Site, site
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sandbox.acumatica.filter import compile_filter
+from sandbox.acumatica.schema import CUSTOMER
+from sandbox.acumatica.wire import Refusal
 from sandbox.data import Book, load
 
 
@@ -163,3 +169,44 @@ def test_a_plus_may_stand_for_a_blank(one: Site) -> None:
     stamp = "LastModifiedDateTime+gt+datetimeoffset'2020-01-01T00:00:00{}00:00'"
     assert one.client.get(f"/entity/Default/24.200.001/Customer?$filter={stamp.format('%2B')}").status_code == 200
     assert one.client.get(f"/entity/Default/24.200.001/Customer?$filter={stamp.format('+')}").status_code == 500
+
+
+WORDS = """( ) , and or not eq ne gt le CustomerID CreditLimit Terms NoteID LastModifiedDateTime MainContact/Email Contacts/ContactID
+Nothing 'x' 'O''B' 5 -5.5M true null substringof startswith contains datetimeoffset'0001-01-01T00:00:00+14:00' datetimeoffset'x'
+guid'00000000-0000-0000-0000-000000000000' x'' ' / $"""
+PIECES = st.sampled_from(WORDS.split())
+
+
+@given(st.lists(PIECES, max_size=12), st.sampled_from(["rows", "empty"]))
+def test_any_filter_is_read_or_refused(pieces: list[str], cross_view: str) -> None:
+    """§4.2: whatever is sent, a filter gives an answer for every row, or the refusal of a 500."""
+    row = load("demo", customers=1, contacts=0).customers[0]
+    try:
+        answer = compile_filter(" ".join(pieces), CUSTOMER, cross_view, "empty")(row)
+    except Refusal as refusal:
+        answer = refusal.response.status_code
+    assert answer in (True, False, 500)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["CustomerID", "Terms"]), st.sampled_from(["eq", "ne", "ge"]), st.sampled_from(["30D", "net60 ", "NULL", ""])
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.lists(st.sampled_from(["and", "or"]), min_size=5, max_size=5),
+)
+def test_filters_mean_what_they_say(parts: list[tuple[str, str, str]], joints: list[str]) -> None:
+    """§4.2: a chain of comparisons selects the rows that the same chain in Python does; one with an empty value never holds."""
+    text = " ".join(f"{joints[at - 1] if at else ''} {field} {sign} '{value}'" for at, (field, sign, value) in enumerate(parts))
+    fits = compile_filter(text, CUSTOMER, "rows", "error")
+    signs = {"eq": operator.eq, "ne": operator.ne, "ge": operator.ge}
+    for row in load("demo", customers=20, contacts=0).customers:
+        groups: list[list[bool]] = [[]]
+        for at, (field, sign, value) in enumerate(parts):
+            if at and joints[at - 1] == "or":
+                groups.append([])
+            groups[-1].append(row[field] is not None and signs[sign]((row[field] or "").casefold(), value.rstrip().casefold()))
+        assert fits(row) is any(map(all, groups))

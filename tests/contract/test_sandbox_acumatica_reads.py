@@ -241,7 +241,8 @@ def test_dates_carry_the_sites_offset(book: Book, zone: str, pattern: str) -> No
 
 def test_two_slashes_are_one(one: Site) -> None:
     """S1: the vendor's own clients send `//entity`."""
-    assert one.client.get(f"{one.client.base_url}/{BASE}/Customer/O'BRIEN").status_code == 200
+    assert one.client.get("http://site//entity//Default/24.200.001/Customer/O'BRIEN").status_code == 200
+    assert one.client.get("/entity/").json() == one.client.get("/entity").json()
 
 
 def test_the_clock_of_the_stamps_can_differ() -> None:

@@ -214,7 +214,7 @@ def test_one_tenant_in_the_database_takes_any_name() -> None:
 
 
 def test_calls_of_one_session_run_one_after_another() -> None:
-    """§1.7: five calls at once take five times as long as one; those of two sessions run beside each other."""
+    """§1.7: six calls at once take six times as long as one; those of two sessions run beside each other."""
 
     async def timed(sessions: int, calls: int) -> float:
         app, _ = sandbox(load("demo", customers=5, contacts=5), latency_seconds=0.05)
@@ -227,8 +227,9 @@ def test_calls_of_one_session_run_one_after_another() -> None:
             assert {answer.status_code for answer in answers} == {200}
             return asyncio.get_running_loop().time() - started
 
-    assert asyncio.run(timed(1, 5)) >= 0.25
-    assert asyncio.run(timed(2, 3)) < 0.3
+    one_session, two_sessions = asyncio.run(timed(1, 6)), asyncio.run(timed(2, 3))
+    assert one_session >= 6 * 0.05
+    assert two_sessions < one_session
 
 
 def test_a_token_can_be_made_to_expire() -> None:
