@@ -154,6 +154,9 @@ class HubSpot:
         """Every property of the object, whole (not paged)."""
         return list(self._call("GET", self._properties.format(PLURAL[kind], "")).get("results") or [])
 
+    def property_definition(self, kind: str, name: str) -> Json:
+        return self._call("GET", self._properties.format(PLURAL[kind], f"/{name}"))
+
     def property_groups(self, kind: str) -> list[Json]:
         return list(self._call("GET", self._properties.format(PLURAL[kind], "/groups")).get("results") or [])
 

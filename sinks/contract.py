@@ -1,0 +1,70 @@
+"""What a sink's connector is to the loop: it turns wishes into calls. It waits for nothing, repeats nothing, commits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from schemas.records import Wish
+from weighlock.errors import RejectedError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A wish that can be carried out. All ids are the target system's own.
+
+    `written` is the record that we wrote for this subject before (the ledger says so), `linked` one that a link or the router names;
+    `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
+    """
+
+    wish: Wish
+    references: Mapping[str, str] = field(default_factory=dict)
+    written: str | None = None
+    linked: str | None = None
+    associations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The target holds the wish, in the record `id`. `origin`: created, adopted or known; `note` is a sentence for the audit."""
+
+    id: str
+    origin: str
+    associations: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
+
+
+Answer = Written | RejectedError
+
+
+class Ask(Protocol):
+    """How a connector makes each single call: the loop proves that the partition is still ours, and waits out what passes by itself."""
+
+    def __call__(self, call: Callable[[], T]) -> T: ...
+
+
+class Claims(Protocol):
+    """Which subject of that system a target record (by object and id) belongs to, as far as links and ledgers know; None: nobody's."""
+
+    def __call__(self, kind: str, record: str, system: str) -> str | None: ...
+
+
+class Target(Protocol):
+    """One system that is written to. `objects` are the kinds of wishes that it takes."""
+
+    system: str
+    objects: tuple[str, ...]
+
+    def check(self) -> None:
+        """Can we work there? `ConfigError` (all that is wrong, and what to do), `AuthError`, `TransientError`."""
+
+    def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
+        """One answer for each wish, by subject; every subject is there once at the most.
+
+        A `RejectedError` that is raised says that the whole batch was refused: the loop halves it until it knows for whose sake.
+        """
+
+    def close(self) -> None: ...

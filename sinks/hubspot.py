@@ -1,0 +1,130 @@
+"""Companies and contacts into HubSpot, by our own unique properties; the first match of a new subject is sinks/hubspot_match.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.records import Wish
+from sinks.contract import Answer, Ask, Claims, Resolved, Written
+from sinks.hubspot_match import Matcher
+from sinks.hubspot_setup import Definitions, missing
+from weighlock.clients.hubspot import HubSpot
+from weighlock.clients.hubspot_answers import Conflict, Item
+from weighlock.errors import ConfigError, RejectedError
+from weighlock.settings import Settings
+
+
+class HubSpotTarget:
+    """`definitions` are the properties that we write and HubSpot does not bring along, by object: what `weighlock setup hubspot` makes."""
+
+    system = "hubspot"
+    objects = ("company", "contact")
+
+    def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
+        self._client = client or HubSpot(settings.need_hubspot())
+        self._definitions = definitions
+
+    def close(self) -> None:
+        self._client.close()
+
+    def check(self) -> None:
+        """The token works and our properties are there as we need them; else `ConfigError` with all that is wrong."""
+        self._client.account()
+        problems = [problem for kind in self.objects for problem in missing(self._client, kind, self._definitions.get(kind, ()))]
+        if problems:
+            raise ConfigError(*problems, "run `weighlock setup hubspot`, then start again")
+
+    def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
+        answers: dict[str, Answer] = {}
+        for kind in self.objects:
+            answers |= Writer(self._client, kind, ask, claims).write([one for one in wishes if one.wish.object == kind])
+        return answers
+
+
+class Writer:
+    """One batch of one object."""
+
+    def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims) -> None:
+        self._client, self._kind, self._ask = client, kind, ask
+        self._matcher = Matcher(client, kind, ask, claims)
+
+    def write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
+        if not wishes:
+            return {}
+        known = [one for one in wishes if one.written is not None]
+        places = self._matcher.match([one for one in wishes if one.written is None])
+        answers: dict[str, Answer] = dict(places.refused)
+        answers |= self._adopt(places.adopt)
+        answers |= self._upsert([*known, *places.upsert])
+        answers |= self._settle_conflicts(wishes, answers)
+        answers |= self._associate(wishes, answers)
+        return answers | self.write(places.later)  # they wait for the fate of one that wants the same
+
+    def _upsert(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
+        if not wishes:
+            return {}
+        property_ = wishes[0].wish.key_property
+        found = self._ask(lambda: self._client.upsert(self._kind, property_, {one.wish.key_value: _properties(one.wish) for one in wishes}))
+        return {one.wish.subject: _answer(one, found[one.wish.key_value]) for one in wishes}
+
+    def _adopt(self, adopt: Mapping[str, Resolved]) -> dict[str, Answer]:
+        """By record id, our key with the rest: from then on the record is ours."""
+        if not adopt:
+            return {}
+        found = self._ask(lambda: self._client.update(self._kind, {id: _properties(one.wish) for id, one in adopt.items()}))
+        return {one.wish.subject: _answer(one, found[id], "adopted") for id, one in adopt.items()}
+
+    def _settle_conflicts(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        """A value is held by a record that the match did not see: look at that record, once."""
+        settled: dict[str, Answer] = {}
+        for one in wishes:
+            conflict = answers.get(one.wish.subject)
+            if not isinstance(conflict, Conflict) or conflict.existing is None:
+                continue
+            places = self._matcher.match_holder(one, conflict)
+            settled |= places.refused | self._adopt(places.adopt) | self._upsert(places.upsert)
+        return settled
+
+    def _associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        """Contact to company: the new one first, then the one that we made before is taken away."""
+        if self._kind != "contact":
+            return {}
+        done: dict[str, Answer] = {}
+        make: dict[tuple[str, str], Resolved] = {}
+        drop: dict[tuple[str, str], str] = {}
+        for one in wishes:
+            answer = answers.get(one.wish.subject)
+            if not isinstance(answer, Written):
+                continue
+            old = one.associations.get("company") if answer.id == one.written else None
+            new = one.references.get("company")
+            done[one.wish.subject] = _with_company(answer, new)
+            if new is not None and new != old:
+                make[answer.id, new] = one
+            if old is not None and old != new:
+                drop[answer.id, old] = one.wish.subject
+        if make:
+            for pair, refusal in self._ask(lambda: self._client.associate(list(make))).items():
+                if refusal is not None:
+                    done[make[pair].wish.subject] = refusal
+        gone = [pair for pair, subject in drop.items() if isinstance(done[subject], Written)]
+        if gone:
+            self._ask(lambda: self._client.disassociate(gone))
+        return done
+
+
+def _properties(wish: Wish) -> dict[str, str | None]:
+    return {**wish.properties, wish.key_property: wish.key_value}
+
+
+def _answer(one: Resolved, found: Item | RejectedError, origin: str | None = None) -> Answer:
+    if isinstance(found, RejectedError):
+        return found
+    note = "it was gone and was made again" if found.new and one.written is not None else None
+    return Written(found.id, origin or ("created" if found.new else "known"), note=note)
+
+
+def _with_company(answer: Written, company: str | None) -> Written:
+    made: dict[str, Any] = {"company": company} if company is not None else {}
+    return Written(answer.id, answer.origin, made, answer.note)

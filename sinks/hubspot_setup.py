@@ -1,0 +1,103 @@
+"""The property group and the properties that we need in a portal: made once, checked at every start, never changed behind anyone's back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from weighlock.clients.hubspot import PLURAL, HubSpot
+from weighlock.clients.hubspot_answers import Conflict
+from weighlock.errors import ConfigError
+
+#: For each object, the properties as HubSpot's API takes them: name, label, type, fieldType, groupName, hasUniqueValue where it is true.
+Definitions = Mapping[str, Sequence[Mapping[str, Any]]]
+COMPARED = ("type", "fieldType", "hasUniqueValue")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the plan. `missing` is what a dry run says of what it would make."""
+
+    kind: str
+    name: str
+    state: Literal["ok", "missing", "created", "differs"]
+    detail: str = ""
+
+
+def setup(client: HubSpot, group: tuple[str, str], definitions: Definitions, *, dry_run: bool = False) -> list[Step]:
+    """Makes what is missing, group first, and says what it found; run again, it changes nothing.
+
+    `group` is name and label. `ConfigError` for what cannot be mended by us: a property that is there without unique values, or that takes
+    none from the API (facts/hubspot.md §4, §14.3). A different type or field type is only reported (`differs`).
+    """
+    steps: list[Step] = []
+    fatal: list[str] = []
+    for kind, wanted in definitions.items():
+        there = {one["name"] for one in client.property_groups(kind)}
+        steps.append(_group(client, kind, group, group[0] in there, dry_run))
+        held = {one["name"]: one for one in client.property_definitions(kind)}
+        for definition in wanted:
+            found = held.get(definition["name"])
+            state: Literal["created", "missing"] = "missing" if dry_run else "created"
+            made = found is None
+            if found is None and not dry_run:
+                found = _create(client, kind, definition)
+            fatal += unusable(kind, definition, found) if found else []
+            differs = _differences(definition, found) if found else ""
+            steps.append(Step(kind, definition["name"], state if made else "differs" if differs else "ok", differs))
+    if fatal:
+        raise ConfigError(*fatal)
+    return steps
+
+
+def missing(client: HubSpot, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What keeps us from working there, a sentence each."""
+    held = {one["name"]: one for one in client.property_definitions(kind)}
+    absent = [one["name"] for one in wanted if one["name"] not in held]
+    problems = [f"HubSpot's {PLURAL[kind]} have no property {', '.join(absent)}"] if absent else []
+    for definition in wanted:
+        if definition["name"] in held:
+            problems += unusable(kind, definition, held[definition["name"]])
+    return problems
+
+
+def unusable(kind: str, definition: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Why this property cannot be our key; nothing for the others."""
+    if not definition.get("hasUniqueValue"):
+        return []
+    where = f"HubSpot's property {definition['name']} of {PLURAL[kind]}"
+    if not found.get("hasUniqueValue"):
+        return [
+            f"{where} does not hold unique values, and that cannot be changed: archive it in HubSpot, then run `weighlock setup hubspot`"
+        ]
+    if (found.get("modificationMetadata") or {}).get("readOnlyValue"):
+        return [f"{where} takes no values from the API: archive it in HubSpot, then run `weighlock setup hubspot`"]
+    return []
+
+
+def _group(client: HubSpot, kind: str, group: tuple[str, str], there: bool, dry_run: bool) -> Step:
+    if there:
+        return Step(kind, f"group {group[0]}", "ok")
+    if dry_run:
+        return Step(kind, f"group {group[0]}", "missing")
+    try:
+        client.create_property_group(kind, *group)
+    except Conflict:  # somebody else was quicker, or the list lags behind
+        return Step(kind, f"group {group[0]}", "ok")
+    return Step(kind, f"group {group[0]}", "created")
+
+
+def _create(client: HubSpot, kind: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return client.create_property(kind, definition)
+    except Conflict:  # there after all: the list lags up to a second behind (facts/hubspot.md §4)
+        return client.property_definition(kind, definition["name"])
+
+
+def _differences(definition: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} is {found.get(name)!r}, not {definition[name]!r}"
+        for name in COMPARED
+        if name in definition and bool(definition[name] or found.get(name)) and found.get(name) != definition[name]
+    )

@@ -1,0 +1,300 @@
+"""One owned partition of upserts: its ledger, and the producer whose transactional id fences every earlier owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from schemas.codec import Undecodable
+from schemas.records import Result, Waiting, Wish, now
+from schemas.refs import Ref
+from schemas.topics import by_name
+from sinks.attempts import Attempts, backoff
+from sinks.contract import Answer, Resolved, Target, Written
+from sinks.entries import Entries, passage
+from sinks.ledger import Fate, Ledger, Received, Verdict, fold
+from sinks.links import Links
+from weighlock import failpoints
+from weighlock.errors import RateLimited, RejectedError, TransientError
+from weighlock.kafka.wire import Outgoing, Wire, consumer, producer
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+#: On a wish that was read before: somebody else's call may have gone over it, write it once more.
+AGAIN = "weighlock-again"
+#: A connector's calls are repeated once when nobody knows whether they were carried out; then `Attempts` looks for the culprit.
+PATIENCE = 2
+
+
+class Moved(Exception):
+    """The batch is no longer ours, or its transaction was aborted: drop it and rewind."""
+
+
+class Loop(Protocol):
+    """What a lane asks of the process it is in: see sinks.base.Sink."""
+
+    wire: Wire
+    target: Target
+    links: Links
+    attempts: Attempts
+    consumer: Consumer
+    batch: int
+
+    def hold(self, here: TopicPartition) -> None: ...
+    def forget_lease(self) -> None: ...
+    def wait(self, seconds: float, why: str) -> None: ...
+    def claims(self, kind: str, record: str, system: str) -> str | None: ...
+    def write_again(self, outgoing: Sequence[Outgoing]) -> None: ...
+
+
+class Lane:
+    """Made by the loop when the partition is assigned; `open` before anything else."""
+
+    def __init__(self, loop: Loop, partition: int) -> None:
+        self.loop, self.partition = loop, partition
+        self.system = loop.target.system
+        self.upserts, self.results, self.waiting = (by_name(f"{kind}.{self.system}") for kind in ("upserts", "results", "waiting"))
+        self.live = True
+        self.broken = False  # the end of its last transaction is unknown: to be opened anew
+        self.stale = False  # something read was not done: to be rewound
+        self.unsure = True  # links may have come that nobody saw
+        self.ledger = Ledger()
+        self._called, self._patience, self._first = False, PATIENCE, 0
+
+    def open(self) -> int:
+        """Fences the last owner, reads what it left, and says where to go on. `KafkaException` while the broker is away."""
+        self._producer = producer(self.loop.wire.settings, f"sink.{self.system}.{self.partition}")
+        self._producer.init_transactions(30)  # the last owner's open transaction ends now: nothing is pending any more
+        ledger, wire = Ledger(), self.loop.wire
+        for message in wire.read(self.results, [self.partition]):
+            result = wire.decode(Result, message)
+            if result is not None:
+                ledger.put_result(result)
+        for message in wire.read(self.waiting, [self.partition]):
+            ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
+        self.ledger, self.unsure = ledger, True
+        at = self.committed()
+        log.info("partition taken", partition=self.partition, known=len(ledger.results), waiting=len(ledger.waiting), at=at)
+        return at
+
+    def at(self, offset: int) -> TopicPartition:
+        return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
+
+    def committed(self) -> int:
+        offset: int = self.loop.consumer.committed([self.at(0)], 30)[0].offset
+        return offset if offset >= 0 else OFFSET_BEGINNING
+
+    def rewind(self) -> None:
+        """Back to what is committed; the ledger is that already."""
+        self.loop.forget_lease()
+        if self.live:
+            self.loop.consumer.seek(self.at(self.committed()))
+        self.stale, self.unsure = False, True
+
+    def step(self, messages: Sequence[Any]) -> None:
+        """A batch, from its bytes to the commit. Raises `Moved`, `KafkaException`, `attempts.GivenUp` and our own errors: nothing of it is done."""
+        if not self.live:
+            raise Moved("the partition was given away")
+        self._called, self._first = False, messages[0].offset()
+        entries = Entries(self.system, self.ledger)
+        received = [one for one in (self._receive(message, entries) for message in messages) if one is not None]
+        newest, older = fold(received)
+        for one in older:
+            entries.audit(one.wish, "superseded", "by a newer one read with it")
+        todo = self._judge(newest, entries)
+        if failpoints.mutant("ack-before-write"):
+            self.loop.consumer.commit(offsets=[self.at(messages[-1].offset() + 1)], asynchronous=False)
+        try:
+            for round_ in _rounds(todo):
+                self._write(round_, entries)
+            if todo:
+                failpoints.reach("answer-before-result")
+            self.transact(entries, messages[-1].offset() + 1)
+        except (Moved, KafkaException):
+            if self._called:  # we may have written after a newer owner did
+                self.loop.write_again([self._once_more(one.wish) for one, _ in todo])
+            raise
+
+    def release(self, refs: Sequence[str]) -> None:
+        """What waits for one of these goes back to upserts."""
+        entries = Entries(self.system, self.ledger)
+        subjects = dict.fromkeys(subject for ref in refs for subject in self.ledger.waiting_for(ref))
+        for subject in list(subjects)[: self.loop.batch * 5]:
+            waiting = self.ledger.waiting[subject]
+            entries.released(waiting, f"{waiting.waits_for} is there")
+        if subjects:
+            self.transact(entries, None)
+        if len(subjects) > self.loop.batch * 5:
+            self.release(refs)
+
+    def release_resolved(self) -> None:
+        """All that waits is held against the links as they are now."""
+        refs = {reference.ref for waiting in self.ledger.waiting.values() for wish in waiting.wishes for reference in wish.references}
+        self.release([ref for ref in sorted(refs) if self._resolve(ref) is not None])
+        self.unsure = False
+
+    def expire(self) -> None:
+        """What waited longer than the limit becomes a dead letter."""
+        hours = self.loop.wire.settings.wait_limit_hours
+        overdue = self.ledger.overdue(now() - timedelta(hours=hours))
+        entries = Entries(self.system, self.ledger)
+        for waiting in overdue:
+            entries.expired(waiting, f"waited {hours:g} hours for {waiting.waits_for} to be in {self.system}")
+        if overdue:
+            self.transact(entries, None)
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """One call of the connector's, made only while the partition is ours; repeated when what is in its way has passed."""
+        failures = 0
+        while True:
+            self.loop.hold(self.at(self._first))
+            self._called = True
+            try:
+                return call()
+            except RateLimited as limited:
+                self._pause(limited.retry_after * 1.05 + 0.01, str(limited))
+            except TransientError as error:
+                failures += 1
+                if error.ambiguous and failures >= self._patience:
+                    raise
+                self._pause(backoff(failures), str(error))
+
+    def transact(self, entries: Entries, offset: int | None) -> None:
+        """All of it or nothing, and the consumer's offset with it (None: the offset stays)."""
+        self._producer.begin_transaction()
+        try:
+            for outgoing in entries.outgoing():
+                self.loop.wire.produce(self._producer, outgoing)
+            self._producer.flush(30)
+            if offset is not None:
+                group = self.loop.consumer.consumer_group_metadata()
+                self._producer.send_offsets_to_transaction([self.at(offset)], group, 30)
+                failpoints.reach("result-before-commit")
+            self._producer.commit_transaction(30)
+        except TransientError:  # the registry, while encoding
+            self._producer.abort_transaction(30)
+            raise
+        except KafkaException as error:
+            if not error.args[0].txn_requires_abort():
+                raise  # fatal, or its end unknown: only the next init_transactions settles it
+            self._producer.abort_transaction(30)
+            raise Moved(error.args[0].str()) from error
+        entries.apply()
+
+    def _receive(self, message: Any, entries: Entries) -> Received | None:
+        try:
+            wish = self.loop.wire.decode(Wish, message)
+            if wish is None:
+                raise Undecodable("empty: a wish is never deleted")
+            self._admit(wish)
+        except (Undecodable, RejectedError, ValueError) as error:
+            entries.dead_letter(message, None, error)
+            return None
+        again = any(name == AGAIN for name, _ in message.headers() or ())
+        received = Received(wish, message.offset(), again, message)
+        return self._last_written(received) if again else received
+
+    def _admit(self, wish: Wish) -> None:
+        Ref.parse(wish.subject)
+        if wish.object not in self.loop.target.objects:
+            raise RejectedError(f"{self.system} takes {', '.join(self.loop.target.objects)}, not {wish.object}")
+        own = self.loop.wire.partition(self.upserts, wish.subject)
+        if own != self.partition:
+            raise RejectedError(f"{wish.subject} belongs to partition {own}, not {self.partition}: was it sent with another partitioner?")
+
+    def _last_written(self, received: Received) -> Received:
+        """What the ledger says we wrote last, where that is newer than the wish that asks to be written again."""
+        state = self.ledger.state(*received.facet)
+        if state is None or state.offset is None or state.version <= received.wish.version:
+            return received
+        reader = consumer(self.loop.wire.settings, "reader")
+        try:
+            reader.assign([self.at(state.offset)])
+            message = None
+            while message is None or message.error():
+                message = reader.poll(30)
+                if message is None:
+                    raise TransientError(f"the wish at offset {state.offset} cannot be read")
+            wish = self.loop.wire.decode(Wish, message)
+        finally:
+            reader.close()
+        return Received(wish, state.offset, True, received.message) if wish is not None else received
+
+    def _judge(self, newest: Sequence[Received], entries: Entries) -> list[tuple[Received, Verdict]]:
+        todo = []
+        for one in newest:
+            verdict = self.ledger.judge(one, self._resolve)
+            if verdict.fate is Fate.WRITE:
+                todo.append((one, verdict))
+            elif verdict.fate is Fate.SUPERSEDED:
+                entries.audit(one.wish, "superseded", "a newer one was here before")
+            elif verdict.fate is Fate.UNCHANGED:
+                entries.unchanged(one, verdict.hash)
+            elif verdict.missing is not None:
+                entries.waits(one.wish, verdict.missing)
+        return todo
+
+    def _write(self, todo: Sequence[tuple[Received, Verdict]], entries: Entries) -> None:
+        """No subject twice in `todo`."""
+        wanted = [self._resolved(one.wish, verdict) for one, verdict in todo]
+        answers = self.loop.attempts.write(wanted, self._write_group, lambda seconds: self._pause(seconds, "the server fails"))
+        for one, verdict in todo:
+            answer = answers[one.wish.subject]
+            if isinstance(answer, RejectedError):
+                log.warning("dead letter", ref=one.wish.subject, reason=str(answer))
+                entries.rejected(one, verdict.hash, answer)
+                continue
+            if self._link_is_new(one.wish, answer):
+                entries.link(one.wish, answer)
+            entries.written(one, verdict.hash, answer)
+
+    def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
+        self._patience = PATIENCE if len(group) > 1 else 1
+        found = dict(self.loop.target.write(group, self.ask, self.loop.claims))
+        silent = [one.wish.subject for one in group if one.wish.subject not in found]
+        if silent:
+            raise TransientError(f"{self.system}: no answer for {len(silent)} of {len(group)} wishes, such as {silent[0]}", ambiguous=True)
+        return found
+
+    def _resolved(self, wish: Wish, verdict: Verdict) -> Resolved:
+        known = self.ledger.results.get(wish.subject)
+        linked = self.loop.links.peer(wish.subject, self.system) or wish.target
+        return Resolved(
+            wish=wish,
+            references=verdict.references,
+            written=Ref.parse(known.target).id if known and known.target else None,
+            linked=Ref.parse(linked).id if linked else None,
+            associations=known.associations if known else {},
+        )
+
+    def _link_is_new(self, wish: Wish, answer: Written) -> bool:
+        target = str(Ref(self.system, wish.object, answer.id))
+        links, own = self.loop.links, Ref.parse(wish.subject).system
+        return links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject
+
+    def _resolve(self, ref: str) -> str | None:
+        peer = self.loop.links.peer(ref, self.system)
+        return Ref.parse(peer).id if peer is not None else None
+
+    def _once_more(self, wish: Wish) -> Outgoing:
+        return Outgoing(self.upserts, wish.subject, wish, [*passage(wish).headers(), (AGAIN, b"1")])
+
+    def _pause(self, seconds: float, why: str) -> None:
+        self.loop.wait(seconds, why)
+        if not self.live:
+            raise Moved("the partition was given away while we waited")
+
+
+def _rounds(todo: Sequence[tuple[Received, Verdict]]) -> list[list[tuple[Received, Verdict]]]:
+    """No subject twice in one: facets of one record go one after the other."""
+    rounds: list[dict[str, tuple[Received, Verdict]]] = []
+    for one in todo:
+        place = next((round_ for round_ in rounds if one[0].wish.subject not in round_), None)
+        if place is None:
+            rounds.append(place := {})
+        place[one[0].wish.subject] = one
+    return [list(round_.values()) for round_ in rounds]

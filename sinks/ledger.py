@@ -1,0 +1,135 @@
+"""What the target holds as far as we wrote it, what waits, and what a new wish means against both. Pure: no Kafka, no vendor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from schemas.records import FacetState, Result, Waiting, Wish
+
+
+@dataclass(frozen=True)
+class Received:
+    """A wish as it was read. `again`: it may have been overwritten since and has to be written once more; `message` is Kafka's own."""
+
+    wish: Wish
+    offset: int
+    again: bool = False
+    message: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def facet(self) -> tuple[str, str]:
+        return self.wish.subject, self.wish.facet
+
+
+class Fate(StrEnum):
+    WRITE = "write"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`references`: the target's id for each name; `missing`: the ref whose link is not there (WAITING); `hash` is of what to write."""
+
+    fate: Fate
+    references: Mapping[str, str] = field(default_factory=dict)
+    missing: str | None = None
+    hash: str | None = None
+
+
+def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
+    """The newest wish of each subject and facet, in the order of arrival, and those that stand behind it.
+
+    The same version again counts as newer. If one of them has to be written again, the newest has to.
+    """
+    newest: dict[tuple[str, str], Received] = {}
+    older: list[Received] = []
+    for one in received:
+        other = newest.pop(one.facet, None)
+        if other is not None:
+            again = one.again or other.again
+            if one.wish.version < other.wish.version:
+                one, other = other, one
+            older.append(other)
+            one = replace(one, again=again)
+        newest[one.facet] = one
+    return list(newest.values()), older
+
+
+def digest(wish: Wish, references: Mapping[str, str]) -> str:
+    """Equal for two wishes that ask for the same: object, key, properties and resolved references."""
+    asked = [wish.object, wish.key_property, wish.key_value, dict(wish.properties), dict(references)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+class Ledger:
+    """One partition's results and waiting records. Changed only by what is committed in Kafka."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Result] = {}
+        self.waiting: dict[str, Waiting] = {}
+        self._waiting_for: dict[str, set[str]] = defaultdict(set)
+        self._by_target: dict[str, str] = {}
+
+    def put_result(self, result: Result) -> None:
+        self.results[result.subject] = result
+        if result.target is not None:
+            self._by_target[result.target] = result.subject
+
+    def put_waiting(self, subject: str, waiting: Waiting | None) -> None:
+        for reference in _references(self.waiting.pop(subject, None)):
+            self._waiting_for[reference].discard(subject)
+        if waiting is not None:
+            self.waiting[subject] = waiting
+            for reference in _references(waiting):
+                self._waiting_for[reference].add(subject)
+
+    def state(self, subject: str, facet: str) -> FacetState | None:
+        result = self.results.get(subject)
+        return result.facets.get(facet) if result else None
+
+    def waits(self, subject: str, facet: str) -> Wish | None:
+        found = self.waiting.get(subject)
+        return next((wish for wish in found.wishes if wish.facet == facet), None) if found else None
+
+    def waiting_for(self, ref: str) -> list[str]:
+        """The subjects with a wish that refers to `ref`."""
+        return sorted(self._waiting_for.get(ref, ()))
+
+    def overdue(self, since_before: datetime) -> list[Waiting]:
+        return [waiting for waiting in self.waiting.values() if waiting.since < since_before]
+
+    def holder(self, target: str) -> str | None:
+        """The subject that we wrote into this target record (a ref of the target's system)."""
+        subject = self._by_target.get(target)
+        return subject if subject is not None and self.results[subject].target == target else None
+
+    def judge(self, received: Received, resolve: Callable[[str], str | None]) -> Verdict:
+        """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link."""
+        wish, state, waits = received.wish, self.state(*received.facet), self.waits(*received.facet)
+        if not received.again and (
+            (state is not None and wish.version < state.version) or (waits is not None and wish.version < waits.version)
+        ):
+            return Verdict(Fate.SUPERSEDED)
+        references = {}
+        for reference in wish.references:
+            found = resolve(reference.ref)
+            if found is None:
+                return Verdict(Fate.WAITING, missing=reference.ref)
+            references[reference.name] = found
+        own = digest(wish, references)
+        same = state is not None and state.hash == own and (state.outcome == "written" or state.version == wish.version)
+        return Verdict(Fate.UNCHANGED if same and not received.again else Fate.WRITE, references, hash=own)
+
+
+def _references(waiting: Waiting | None) -> Iterator[str]:
+    for wish in waiting.wishes if waiting else ():
+        yield from (reference.ref for reference in wish.references)

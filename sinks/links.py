@@ -1,0 +1,73 @@
+"""Who a record is in the other system: all of the topic `links`, followed by this process, outside of its consumer group."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import NamedTuple
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+from schemas.codec import Undecodable
+from schemas.records import Link
+from schemas.refs import link_key
+from schemas.topics import LINKS
+from weighlock.kafka.wire import Wire, consumer
+
+log = structlog.get_logger(__name__)
+
+
+class Arrival(NamedTuple):
+    """One link as it was read: `ref` is `peer` in the system `system`; peer None: no longer."""
+
+    ref: str
+    system: str
+    peer: str | None
+
+
+class Links:
+    """`poll` often: a view is as old as its last poll."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._peers: dict[str, str] = {}
+        self._consumer = consumer(wire.settings, "links-view", enable_partition_eof=True, fetch_wait_max_ms=50)
+        self._loading = {tp.partition for tp in wire.partitions(LINKS)}
+        self._consumer.assign([TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in wire.partitions(LINKS)])
+
+    def load(self, stop: Event) -> None:
+        """Reads what is there now. A broker that is away is waited for."""
+        while self._loading and not stop.is_set():
+            self.poll(0.2)
+
+    def poll(self, seconds: float = 0.0) -> list[Arrival]:
+        """What came since the last poll, in order within a partition."""
+        found = []
+        for message in self._consumer.consume(2000, seconds):
+            error = message.error()
+            if error is not None:
+                if error.name() == "_PARTITION_EOF":
+                    self._loading.discard(message.partition())
+                else:
+                    log.warning("links: cannot read for the moment", error=error.str())
+                continue
+            key = (message.key() or b"").decode(errors="replace")
+            try:
+                link = self._wire.decode(Link, message)
+            except Undecodable as error:
+                log.error("links: a record that is no link is passed over", key=key, offset=message.offset(), error=str(error))
+                continue
+            ref, _, system = key.rpartition("|")
+            if link is None:
+                self._peers.pop(key, None)
+            else:
+                self._peers[key] = link.peer
+            found.append(Arrival(ref, system, link.peer if link else None))
+        return found
+
+    def peer(self, ref: str, system: str) -> str | None:
+        """The ref of the same record in that system."""
+        return self._peers.get(link_key(ref, system))
+
+    def close(self) -> None:
+        self._consumer.close()
