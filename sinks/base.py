@@ -1,8 +1,8 @@
 """The only loop of the sinks: one consumer in the group of its system, a lane for each partition that is ours (sinks/lane.py).
 
-A batch of wishes is written to the target, then results, links, audit, dead letters and offsets are committed in one Kafka transaction.
-The API call lies outside of it, so it is one that may be repeated. Nothing here sleeps: a long wait pauses the partitions and keeps polling,
-so that the group stays together. Points learned the hard way: facts/kafka.md.
+A batch of wishes is written to the target, then results, links, audit, dead letters and offsets are committed in one Kafka
+transaction. The API call lies outside of it, so it is one that may be repeated. Nothing here sleeps: a long wait pauses the
+partitions and keeps polling, so that the group stays together. Points learned the hard way: facts/kafka.md.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def _clock() -> float:
 
 
 class Sink:
-    """The process: group membership, the lanes, the links, and what all lanes share. Kafka's callbacks run inside consume() and poll() only,
-    never in an open transaction."""
+    """The process: group membership, the lanes, the links, and what all lanes share. Kafka's callbacks run inside consume() and
+    poll() only, never in an open transaction."""
 
     def __init__(self, settings: Settings, wire: Wire, target: Target, member: str, stop: Event) -> None:
         self.wire, self.target, self.stop, self.batch = wire, target, stop, BATCH
@@ -73,9 +73,11 @@ class Sink:
         self._lease, self._waiting, self._expired = 0.0, False, _clock()
         self._again = producer(settings)
         self._owed: list[Outgoing] = []
+        group = f"sink.{target.system}"
+        self.offsets = consumer(settings, group)  # no member: inside its callbacks the member itself cannot be asked
         self.consumer = consumer(
             settings,
-            f"sink.{target.system}",
+            group,
             group_instance_id=f"{settings.prefix}sink.{target.system}.{member}",
             partition_assignment_strategy="cooperative-sticky",
             session_timeout_ms=int(SESSION * 1000),
@@ -96,6 +98,7 @@ class Sink:
 
     def close(self) -> None:
         self.consumer.close()
+        self.offsets.close()
         self.links.close()
         self._again.flush(2)
         self.target.close()

@@ -76,9 +76,7 @@ class Matcher:
         free = [item for item in candidates if self._owner(item, one) is None]
         if len(free) > 1:
             listed = tuple(f"{self._kind} {item.id} ({item.properties.get('name') or 'no name'})" for item in free)
-            reason = (
-                f"{len(free)} records of HubSpot may be this one: {', '.join(listed)}. Merge them, or set {one.wish.key_property} on one."
-            )
+            reason = f"{len(free)} records of HubSpot may be this one: {', '.join(listed)}. Merge them, or link one by hand."
             places.refused[one.wish.subject] = RejectedError(reason, candidates=tuple(item.id for item in free))
         elif free and free[0].id in places.adopt:
             places.later.append(one)

@@ -38,7 +38,7 @@ def setup(client: HubSpot, group: tuple[str, str], definitions: Definitions, *, 
         steps.append(_group(client, kind, group, group[0] in there, dry_run))
         held = {one["name"]: one for one in client.property_definitions(kind)}
         for definition in wanted:
-            found = held.get(definition["name"])
+            found: Mapping[str, Any] | None = held.get(definition["name"])
             state: Literal["created", "missing"] = "missing" if dry_run else "created"
             made = found is None
             if found is None and not dry_run:

@@ -42,6 +42,7 @@ class Loop(Protocol):
     links: Links
     attempts: Attempts
     consumer: Consumer
+    offsets: Consumer
     batch: int
 
     def hold(self, here: TopicPartition) -> None: ...
@@ -85,7 +86,7 @@ class Lane:
         return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
 
     def committed(self) -> int:
-        offset: int = self.loop.consumer.committed([self.at(0)], 30)[0].offset
+        offset: int = self.loop.offsets.committed([self.at(0)], 30)[0].offset
         return offset if offset >= 0 else OFFSET_BEGINNING
 
     def rewind(self) -> None:
@@ -96,7 +97,7 @@ class Lane:
         self.stale, self.unsure = False, True
 
     def step(self, messages: Sequence[Any]) -> None:
-        """A batch, from its bytes to the commit. Raises `Moved`, `KafkaException`, `attempts.GivenUp` and our own errors: nothing of it is done."""
+        """A batch, from its bytes to the commit. Whatever is raised (`Moved`, `KafkaException`, `GivenUp`, ours): nothing was committed."""
         if not self.live:
             raise Moved("the partition was given away")
         self._called, self._first = False, messages[0].offset()
