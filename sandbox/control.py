@@ -67,13 +67,21 @@ class Log:
 
 
 class Vendor(Protocol):
-    """A vendor's sandbox. `app` serves the vendor's API only."""
+    """A vendor's sandbox. Plain attributes do for the properties."""
 
-    system: str
-    app: ASGIApp
-    log: Log
-    fault_kinds: Mapping[str, str]
-    """The vendor's own fault kinds: name -> what it does."""
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def app(self) -> ASGIApp:
+        """Serves the vendor's API only."""
+
+    @property
+    def log(self) -> Log: ...
+
+    @property
+    def fault_kinds(self) -> Mapping[str, str]:
+        """The vendor's own fault kinds: name -> what it does."""
 
     def dump(self) -> dict[str, Any]:
         """The whole state, ready for JSON."""

@@ -9,11 +9,12 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HOST = "127.0.0.1"
-_connections: dict[tuple[str, int], asyncio.Transport] = {}
+SERVED = "sandbox.served"
+_connections: dict[tuple[str, int], asyncio.Transport] = {}  # of this process's server, by the client's address
 
 
 class _Protocol(H11Protocol):
@@ -49,11 +50,16 @@ def serve(app: ASGIApp, system: str, port: int) -> None:
 
     Raises OSError where the port is taken.
     """
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[SERVED] = True
+        await app(scope, receive, send)
+
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
     config = uvicorn.Config(
-        app,
+        served,
         http=_Protocol,
         ws="none",
         lifespan="off",
@@ -68,10 +74,11 @@ def serve(app: ASGIApp, system: str, port: int) -> None:
 
 async def drop(scope: Scope, receive: Receive) -> None:
     """Cut the client's connection without an answer. Under a test's in-process transport it raises ConnectionResetError."""
-    client: Any = scope.get("client")
-    transport = _connections.get(tuple(client)) if client else None
-    if transport is None:
+    if not scope.get(SERVED):
         raise ConnectionResetError("the sandbox dropped the connection")
-    transport.abort()
+    client: Any = scope["client"]
+    transport = _connections.get(tuple(client))
+    if transport is not None:  # else the client was faster
+        transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass  # what is left of the request's body; uvicorn answers 500 if we return before it has seen the end

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from sandbox.control import Vendor
 from sandbox.data import Book
 from sandbox.hubspot import account, associations, batch, objects, people, properties, search
 from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs
@@ -149,6 +150,6 @@ async def _html(request: Request, error: Exception) -> Response:
     )
 
 
-def build(book: Book, switches: Switches) -> HubSpot:
+def build(book: Book, switches: Switches) -> Vendor:
     """A portal that holds the book's HubSpot records."""
     return HubSpot(book, switches)

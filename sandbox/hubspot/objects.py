@@ -57,8 +57,15 @@ def _find(call: Call) -> Record:
     return record
 
 
+def _find_archived(call: Call) -> Record:
+    record = call.portal.records[call.kind.name].get(call.path["id"])
+    if record is None or record.archived is None or record.id in call.portal.merged:
+        raise not_found()
+    return record
+
+
 def read(call: Call) -> Answer:
-    record = _find(call)
+    record = _find_archived(call) if call.one("archived") == "true" else _find(call)
     return Answer(_with_associations(call, record, show(call.portal, record, call.names("properties"))))
 
 

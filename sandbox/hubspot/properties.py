@@ -7,7 +7,7 @@ import re
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.errors import ApiError, Json, bad_request
 from sandbox.hubspot.kinds import define
-from sandbox.hubspot.values import instant
+from sandbox.hubspot.values import instant, moment
 
 TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
 FIELD_TYPES = (
@@ -25,12 +25,13 @@ def list_all(call: Call) -> Answer:
     archived = call.one("archived") == "true"
     sensitivity = call.one("dataSensitivity", "non_sensitive")
     found = call.portal.definitions[call.kind.name].values()
-    return Answer({"results": [d for d in found if d["archived"] == archived and d["dataSensitivity"] == sensitivity]})
+    results = [d for d in found if d["archived"] == archived and d["dataSensitivity"] == sensitivity and _readable(call, d)]
+    return Answer({"results": results})
 
 
 def read(call: Call) -> Answer:
     definition = call.portal.definitions[call.kind.name].get(call.path["name"])
-    if definition is None or definition["archived"] != (call.one("archived") == "true"):
+    if definition is None or definition["archived"] != (call.one("archived") == "true") or not _readable(call, definition):
         raise _unknown(call.path["name"])
     return Answer(definition)
 
@@ -122,6 +123,12 @@ def archive_group(call: Call) -> Answer:
         raise bad_request(f"Property group '{group['name']}' has active properties and cannot be deleted.", **more)
     group["archived"] = True
     return Answer(None, 204)
+
+
+def _readable(call: Call, definition: Json) -> bool:
+    """What was made a moment ago may not be there yet for who reads (§4)."""
+    made = moment(definition["createdAt"])
+    return made is not None and (call.portal.clock() - made).total_seconds() >= call.portal.switches.property_lag_seconds
 
 
 def _create(call: Call, body: Json) -> Json:

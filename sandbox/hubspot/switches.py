@@ -41,6 +41,7 @@ class Switches(BaseModel):
     currency: str = Field(default="USD", description="the company currency that account-info tells")
     scopes: Names = Field(default=ALL_SCOPES, description="the scopes granted to the token, comma-separated")
     search_delay_seconds: float = Field(default=3.0, ge=0, description="search finds a record as it was that long ago")
+    property_lag_seconds: float = Field(default=0.0, ge=0, description="a new property is not read back for so long (live: 0.25 to 0.7)")
     burst_limit: int = Field(default=190, ge=1, description="calls in any 10 s, search not counted")
     search_limit: int = Field(default=5, ge=1, description="search calls in any second, for the whole account")
     associations_limit: int = Field(default=150, ge=1, description="association calls in any 10 s; they count in burst_limit too")

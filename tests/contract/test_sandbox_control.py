@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.control import DataSet, Log, Sandbox
+from sandbox.data.credentials import HUBSPOT_TOKEN
 from sandbox.faults import fired
 
 pytestmark = pytest.mark.anyio
@@ -141,9 +142,9 @@ async def test_vendor_kinds_and_silent_reach_the_vendor(client: httpx.AsyncClien
 
 
 def test_the_process_says_where_it_is_drops_connections_and_ends_at_once() -> None:
-    """A real process: one line with the address, a cut connection is an error for the client, SIGTERM ends it though a call hangs."""
+    """A real process: one line with the address, a cut connection is an error for the client, late work is done, SIGTERM ends it."""
     command = [sys.executable, "-m", "sandbox", "hubspot", "--port", "0", "--data", "empty"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -154,11 +155,19 @@ def test_the_process_says_where_it_is_drops_connections_and_ends_at_once() -> No
                 client.post("/__sandbox__/faults", json={"kind": "reset"})
                 with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
                     client.post("/crm/v3/objects/companies", json={"properties": {}})
+                token = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
+                client.post("/__sandbox__/faults", json={"kind": "late", "args": {"seconds": 0.3}})
+                with pytest.raises(httpx.ReadTimeout):
+                    client.post("/crm/v3/objects/companies", json={"properties": {"name": "late"}}, headers=token, timeout=0.1)
+                assert client.get("/__sandbox__/log").json() == []
+                assert client.get("/__sandbox__/log?after=0&wait=10").json()[0]["fields"] == ["name"]
                 client.post("/__sandbox__/faults", json={"kind": "slow", "args": {"seconds": 60}})
                 with pytest.raises(httpx.ReadTimeout):
                     client.get("/crm/v3/objects/companies", timeout=0.2)
             os.kill(process.pid, signal.SIGTERM)
             assert process.wait(timeout=5) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
         finally:
             process.kill()
 

@@ -166,6 +166,7 @@ def test_lists_are_paged_by_id_with_an_absolute_link() -> None:
         assert portal("DELETE", f"{OLD}/companies/{ids[0]}").status_code == 204
         assert [row["id"] for row in portal("GET", f"{OLD}/companies?archived=true").json()["results"]] == ids[:1]
         assert portal("GET", f"{OLD}/companies/{ids[0]}").status_code == 404
+        assert "archivedAt" in portal("GET", f"{OLD}/companies/{ids[0]}?archived=true").json()
 
 
 def test_every_invalid_property_is_named_at_once() -> None:

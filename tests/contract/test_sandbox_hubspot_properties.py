@@ -34,6 +34,16 @@ def test_create_and_read(base: str) -> None:
         assert portal("GET", f"{base}/nope").json()["category"] == "OBJECT_NOT_FOUND"
 
 
+def test_a_new_property_may_be_read_late() -> None:
+    """§4: by the switch, a property that was just made is not read back for a while; its name is taken all the same."""
+    with hub(property_lag_seconds=0.5) as portal:
+        create(portal)
+        assert portal("GET", f"{BASE}/acumatica_class").status_code == 404
+        assert portal.post(BASE, body()).status_code == 409
+        portal.clock.pass_(0.6)
+        assert portal("GET", f"{BASE}/acumatica_class").status_code == 200
+
+
 def test_a_name_that_exists() -> None:
     """§4: 409 in the known words."""
     with hub() as portal:
