@@ -41,7 +41,7 @@ def put_default(call: Call) -> Answer:
 def put_labels(call: Call) -> Answer:
     """The body's labels become the pair's only ones."""
     one, other = _ends(call, call.path["id"], call.path["other"])
-    return Answer(_label(call, one, other, _types(call, call.body)), 201)
+    return Answer(_label(call, one, other, _types(call, call.body, (one.id, other.id))), 201)
 
 
 def delete(call: Call) -> Answer:
@@ -73,7 +73,7 @@ def batch_default(call: Call) -> Answer:
 
 def batch_create(call: Call) -> Answer:
     """As the labelled PUT; a type that is not the pair's rejects the whole call."""
-    pairs = [(one, other, _types(call, row.get("types"))) for one, other, row in _pairs(call, MOST_CREATED)]
+    pairs = [(one, other, _types(call, row.get("types"), (one, other))) for one, other, row in _pairs(call, MOST_CREATED)]
     results, errors = [], []
     for one_id, other_id, types in pairs:
         try:
@@ -112,7 +112,7 @@ def batch_archive(call: Call) -> Answer:
 
 def batch_labels_archive(call: Call) -> Answer:
     for one, other, row in _pairs(call, MOST_ARCHIVED):
-        _part(call, one, other, _types(call, row.get("types")))
+        _part(call, one, other, _types(call, row.get("types"), (one, other)))
     return Answer(None, 204)
 
 
@@ -164,16 +164,16 @@ def _target(call: Call, id: str, types: frozenset[int]) -> Json:
     return {"toObjectId": int(id), "associationTypes": listed}
 
 
-def _types(call: Call, rows: object) -> frozenset[int]:
-    """The label types of a body; 400 for one that is not of this pair of kinds (§5.2)."""
+def _types(call: Call, rows: object, ids: tuple[str, str]) -> frozenset[int]:
+    """The label types of a body. 400 for one of another pair of kinds: HubSpot takes the ids for records of those (§5.2)."""
     try:
         types = frozenset(int(row["associationTypeId"]) for row in rows)  # type: ignore[attr-defined]
     except (TypeError, KeyError, ValueError) as error:
         raise bad_request("Invalid input JSON on line 1, column 1: a list of association types is expected") from error
-    one, other = _one(call), _other(call)
-    if not types or not types <= set(LABELS.get((one.name, other.name), {})):
-        ids = [(one.name, call.path.get("id", "0")), (other.name, call.path.get("other", "0"))]
-        raise invalid_pair(ids)
+    pair = _one(call).name, _other(call).name
+    if not types or not types <= set(LABELS.get(pair, {})):
+        kinds = next((kinds for kinds, labels in LABELS.items() if types and types <= set(labels)), pair)
+        raise invalid_pair(list(zip(kinds, ids, strict=True)))
     return types
 
 

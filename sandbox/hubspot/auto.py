@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.hubspot.draft import Draft
-from sandbox.hubspot.kinds import COMPANIES
+from sandbox.hubspot.kinds import COMPANIES, CONTACTS
 from sandbox.hubspot.portal import Portal, Record
 
 FREE_MAIL = frozenset(
@@ -19,7 +19,7 @@ FREE_MAIL = frozenset(
 def associate_by_domain(portal: Portal, contact: Record) -> None:
     """Associates the contact with the oldest company of its domain, or with a new, nameless one. Nothing for a free-mail domain."""
     domain = contact.properties.get("email", "").partition("@")[2]
-    if contact.archived is not None or not domain or domain in FREE_MAIL:
+    if portal.find(CONTACTS, contact.id) is not contact or not domain or domain in FREE_MAIL:
         return
     company = next((record for record in portal.live(COMPANIES) if domain in _domains(record)), None)
     if company is None:

@@ -94,8 +94,8 @@ class Draft:
                 problems.append(Problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
                 continue
             if definition["modificationMetadata"]["readOnlyValue"] and self.actor == "api":
-                what = "calculated" if definition["calculated"] else "read only"
-                problems.append(Problem(name, "READ_ONLY_VALUE", f'"{name}" is a {what} property; its value cannot be set.'))
+                message = f'"{name}" is a calculated property; its value cannot be set.'
+                problems.append(Problem(name, "READ_ONLY_VALUE", message))
                 continue
             text, problem = stored(definition, value)
             if problem is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.auto import associate_by_domain
@@ -82,7 +83,7 @@ def list_all(call: Call) -> Answer:
     body: Json = {"results": [_with_associations(call, r, show(call.portal, r, names)) for r in rest[:limit]]}
     if len(rest) > limit:
         query = [(name, value) for name, value in call.query if name != "after"] + [("after", rest[limit].id)]
-        link = f"{call.base_url}{call.scope['path']}?" + "&".join(f"{name}={value}" for name, value in query)
+        link = f"{call.base_url}{call.scope['path']}?{urlencode(query, safe=',')}"
         body["paging"] = {"next": {"after": rest[limit].id, "link": link}}
     return Answer(body)
 

@@ -77,7 +77,7 @@ class Portal:
             if row["company"] is not None:
                 company = companies[row["company"]]
                 self.links.associate(contact.end, company.end)
-                contact.properties["associatedcompanyid"] = company.id
+                self.store(contact, {**contact.properties, "associatedcompanyid": company.id}, long_ago)
         for record in (*companies, *contacts):
             self.remember(record)
 

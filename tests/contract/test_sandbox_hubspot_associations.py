@@ -86,6 +86,8 @@ def test_records_that_are_not_there_and_types_of_another_pair(portal: Hub) -> No
     assert (answer.status_code, answer.json()["numErrors"]) == (207, 1)
     assert list(held(portal, contact)) == [a]
     assert portal.post(f"{PAIR}/create", inputs((contact, b), types=[341])).status_code == 400
+    answer = portal.post(f"{PAIR}/create", inputs((contact, a), (contact, b), types=[280]))
+    assert (answer.status_code, answer.json()["context"]["objectType"]) == (400, ["COMPANY", "CONTACT"])
     assert list(held(portal, contact)) == [a]
     answer = portal("PUT", f"{OBJECTS}/contacts/{contact}/associations/default/contacts/{contact}")
     assert answer.json()["message"] == "No default association exists between CONTACT and CONTACT"
@@ -179,3 +181,16 @@ def test_no_company_comes_by_itself_by_default(portal: Hub) -> None:
     portal.make("contacts", email="a@new.example")
     assert portal.control("GET", "log?after=1&wait=0.05") == []
     assert portal("GET", f"{OBJECTS}/companies").json()["results"] == []
+
+
+def test_merged_contacts_have_one_primary_company_and_all_old_ids_lead_on(portal: Hub) -> None:
+    """§14.3: the other contact's primary label drops; after a second merge the oldest ids lead to the last survivor."""
+    one, (a, b) = people(portal)
+    two, three = portal.make("contacts", firstname="B"), portal.make("contacts", firstname="C")
+    portal.post(f"{PAIR}/associate/default", inputs((one, a), (two, b)))
+    first = portal.post(f"{OBJECTS}/contacts/merge", {"primaryObjectId": one, "objectIdToMerge": two}).json()["id"]
+    assert held(portal, first) == {a: {279, 1}, b: {279}}
+    last = portal.post(f"{OBJECTS}/contacts/merge", {"primaryObjectId": three, "objectIdToMerge": two}).json()["id"]
+    for old in (one, two, three, first):
+        assert portal("GET", f"{OBJECTS}/contacts/{old}").json()["id"] == last
+    assert held(portal, last) == {a: {279, 1}, b: {279}}
