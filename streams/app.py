@@ -39,6 +39,7 @@ def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
     for name in ("faust", "mode", "aiokafka", "httpx", guards.__name__):  # a page of tables at each rebalance, a line for each call
         logging.getLogger(name).setLevel(logging.WARNING)
     wait_until_ready(settings, codec)
+    settings.state.mkdir(parents=True, exist_ok=True)  # Faust makes only the last folder of its own
     app = build(settings, codec, worker)
     engine_worker = app.Worker(override_logging=False, quiet=True, workdir=".")
     engine_worker.spinner = None

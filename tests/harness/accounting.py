@@ -1,0 +1,108 @@
+"""Is everything accounted for? From the topics alone: each change that was read against the audit and the dead letters.
+
+A change is one record of a source topic, named by its ref and its version (its offset there). Its *end* is the first of written,
+unchanged, superseded, out_of_scope, rejected that the audit has for it; waiting is its end as long as there is no other. The engine may
+deliver a record again after a crash: what comes after the end must be harmless, another `unchanged` or `superseded`, or the same refusal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from schemas.records import Audit, DeadLetter
+from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_CONTACT, SOURCE_CUSTOMER
+from weighlock.kafka.wire import Wire
+
+FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected"})
+HARMLESS = frozenset({"unchanged", "superseded"})
+ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed"})
+
+
+@dataclass
+class Account:
+    """`ends` counts changes by how they ended, `problems` has a line for each that did not end in exactly one way."""
+
+    ends: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return self.ends.total()
+
+
+@dataclass
+class Story:
+    """What the topics say of one change."""
+
+    trace: str
+    reads: int = 0
+    events: list[Audit] = field(default_factory=list)
+    letters: int = 0
+
+
+def account(wire: Wire) -> Account:
+    """Reads the source topics, `audit` and `dead-letters` from their beginning."""
+    stories = _changes(wire)
+    by_trace = {story.trace: story for story in stories.values()}
+    found = Account()
+    for message in wire.read(AUDIT):
+        entry = wire.decode(Audit, message)
+        assert entry is not None, "audit has a tombstone"
+        if entry.event not in FINAL | ON_THE_WAY:
+            found.problems.append(f"{entry.ref}: an event nobody knows: {entry.event}")
+        if entry.event == "read":
+            if entry.trace in by_trace:
+                by_trace[entry.trace].reads += 1
+            else:
+                found.problems.append(f"{entry.ref}: `read` in the audit, yet no record on a source topic")
+        elif (entry.ref, entry.version) in stories:
+            stories[entry.ref, entry.version].events.append(entry)
+        elif entry.version is not None:
+            found.problems.append(f"{entry.ref}: {entry.event} of version {entry.version}, which was never read")
+    for message in wire.read(DEAD_LETTERS):
+        letter = wire.decode(DeadLetter, message)
+        if letter is not None and letter.trace in by_trace:
+            by_trace[letter.trace].letters += 1
+    for (ref, version), story in stories.items():
+        end, problems = _judge(story)
+        found.ends[end] += 1
+        found.problems += [f"{ref} version {version}: {problem}" for problem in problems]
+    return found
+
+
+def _changes(wire: Wire) -> dict[tuple[str, int | None], Story]:
+    stories: dict[tuple[str, int | None], Story] = {}
+    for topic in (SOURCE_CUSTOMER, SOURCE_CONTACT):
+        for message in wire.read(topic):
+            trace = dict(message.headers() or ()).get("weighlock-trace", b"").decode()
+            stories[(message.key() or b"").decode(), message.offset()] = Story(trace)
+    return stories
+
+
+def _judge(story: Story) -> tuple[str, list[str]]:
+    ended = [entry for entry in story.events if entry.event in FINAL]
+    problems = []
+    if story.reads != 1:
+        problems.append(f"`read` {story.reads} times")
+    refused = sum(entry.event == "rejected" for entry in ended)
+    if refused != story.letters:
+        problems.append(f"{refused} times rejected, {story.letters} dead letters")
+    if not ended:
+        if any(entry.event == "waiting" for entry in story.events):
+            return "waiting", problems
+        return "lost", [*problems, "no end in the audit"]
+    first, *again = ended
+    for entry in again:
+        if entry.event not in HARMLESS and not (entry.event == first.event in ("out_of_scope", "rejected")):
+            problems.append(f"ended as {first.event}, then {entry.event} ({entry.detail})")
+    return first.event, problems
+
+
+def twice_created(log: list[dict[str, str | None]]) -> list[str]:
+    """Of HubSpot's log: the keys of records that were created more than once by the API."""
+    made: dict[str, int] = defaultdict(int)
+    for entry in log:
+        if entry["op"] == "create" and entry["actor"] == "api" and entry["key"]:
+            made[f"{entry['entity']} {entry['key']}"] += 1
+    return [key for key, times in made.items() if times > 1]
