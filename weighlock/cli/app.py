@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from weighlock.cli import output
@@ -40,10 +41,9 @@ STACK = Path(".weighlock/stack")
 @stack.command("up")
 def stack_up(data: Data = STACK, as_json: Json = False) -> None:
     """Start it (or find the one that runs) and return; ports and data are kept across restarts."""
-    from weighlock.stack import status, up
+    from weighlock.stack import up
 
-    up(data)
-    output.mapping(status(data), as_json)
+    output.mapping(up(data, Console(stderr=True, highlight=False)), as_json)  # downloads and steps do not mix with the JSON
 
 
 @stack.command("down")

@@ -24,13 +24,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from weighlock.demo.freshness import Arrival, arrivals, key_of, percentile
 from weighlock.demo.sandboxes import Sandbox, settings_for
-from weighlock.errors import TransientError
-from weighlock.stack import Stack
+from weighlock.errors import ConfigError, TransientError
+from weighlock.stack import Stack, is_running
 from weighlock.supervise import Supervisor
 from weighlock.wiring import WORKERS
 
 FOLDER = Path(".weighlock/demo")
 TENANT = "demo"
+#: What the shell may say about the run and the local stack: marks and places, no settings.
+NO_SETTINGS = ("WEIGHLOCK_RUN", "WEIGHLOCK_CACHE", "WEIGHLOCK_JAVA")
 #: The verdict is asked for again until nothing has moved for this long.
 PATIENCE_SECONDS = 45.0
 
@@ -45,7 +47,7 @@ class Demo:
 
     def run(self) -> bool:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        for name in [name for name in os.environ if name.startswith("WEIGHLOCK_")]:
+        for name in [name for name in os.environ if name.startswith("WEIGHLOCK_") and name not in NO_SETTINGS]:
             del os.environ[name]  # the demo has settings of its own; the shell's would go over them
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all of it is on this machine, whatever proxy the shell names
         with self.closing:
@@ -58,11 +60,13 @@ class Demo:
         return agreed
 
     def _start(self) -> None:
+        if is_running(self.folder / "stack"):
+            raise ConfigError(f"another demo runs in {self.folder}: end that one first")
         shutil.rmtree(self.folder, ignore_errors=True)  # every demo begins with an empty log; what was downloaded is kept elsewhere
         logs = self.folder / "logs"
         logs.mkdir(parents=True)
         self._say("Kafka and the schema registry …")
-        stack = self.closing.enter_context(Stack(self.folder / "stack"))
+        stack = self.closing.enter_context(Stack(self.folder / "stack", self.console))
         self._say(f"Kafka at {stack.kafka}, registry at {stack.registry}")
         data = ("--data", "demo", "--customers", str(self.customers), "--seed", str(self.seed))
         self.erp, self.crm = (Sandbox(system, logs, *data) for system in ("acumatica", "hubspot"))

@@ -2,5 +2,6 @@
 
 from weighlock.stack.keeper import Status, down, status, up
 from weighlock.stack.local import Stack
+from weighlock.stack.state import is_running
 
-__all__ = ["Stack", "Status", "down", "status", "up"]
+__all__ = ["Stack", "Status", "down", "is_running", "status", "up"]

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from rich.console import Console
 
@@ -32,7 +32,7 @@ class Status(TypedDict):
     registry: str | None
     pids: dict[str, int]  # of owner, kafka, registry
     versions: dict[str, str]
-    started: bool  # `up` only: this call started it (False: it was running already)
+    started: NotRequired[bool]  # of `up`: this call started it (False: it was running already)
 
 
 def status(data: Path) -> Status:
@@ -48,7 +48,6 @@ def status(data: Path) -> Status:
         registry=None,
         pids={},
         versions={"kafka": jars.KAFKA, "registry": jars.APICURIO},
-        started=False,
     )
     if state is not None and running:
         answer["kafka"], answer["registry"], answer["pids"] = state.kafka, state.registry, state.pids
@@ -63,7 +62,7 @@ def up(data: Path, console: Console | None = None, heap: str = "512m") -> Status
     """
     data = data.resolve()
     if is_running(data):
-        return _until_ready(data, lambda: None)
+        return {**_until_ready(data, lambda: None), "started": False}
     java.find()  # here, where problems and the progress of downloads are seen
     jars.kafka(console)
     jars.apicurio(console)
@@ -72,9 +71,10 @@ def up(data: Path, console: Console | None = None, heap: str = "512m") -> Status
     log.write_text("")
     keeper = processes.spawn_detached([sys.executable, "-m", "weighlock.stack.keeper", str(data), heap], None, log)
     threading.Thread(target=keeper.wait, daemon=True).start()  # should it end while we live, it leaves no zombie
+    if console is not None:
+        console.print(f"Starting Apache Kafka {jars.KAFKA} and Apicurio Registry {jars.APICURIO} in {data}", soft_wrap=True)
     answer = _until_ready(data, keeper.poll)
-    answer["started"] = answer["pids"].get("owner") == keeper.pid
-    return answer
+    return {**answer, "started": answer["pids"].get("owner") == keeper.pid}
 
 
 def down(data: Path) -> bool:
