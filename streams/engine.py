@@ -24,11 +24,13 @@ STORE_OPTIONS: Mapping[str, int] = {"block_cache_size": 16 << 20, "write_buffer_
 
 def engine(settings: Settings, name: str, worker: str = "0", **changed: Any) -> faust.App:
     """A Faust app `<prefix><name>` whose state lies under `<settings.state>/<name>-<worker>`; `changed` is for the tests of the rules."""
+    folder = (settings.state / f"{name}-{worker}").absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)  # Faust makes its own folder, not those above it
     options: dict[str, Any] = {
         "broker": [f"kafka://{address}" for address in settings.kafka.split(",")],
         "broker_credentials": credentials(settings.kafka_options),
         "store": "rocksdb://?driver=rocksdict",
-        "datadir": str((settings.state / f"{name}-{worker}").absolute()),
+        "datadir": str(folder),
         "canonical_url": f"http://{name}-{worker}",
         "processing_guarantee": "at_least_once",
         "topic_allow_declare": False,

@@ -28,6 +28,7 @@ def producer(settings: Settings, transactional_id: str | None = None) -> Produce
         "partitioner": "murmur2_random",
         "linger.ms": 5,
         "compression.type": "lz4",
+        "log_level": 2,
     }
     if transactional_id is not None:
         options |= {
@@ -39,7 +40,9 @@ def producer(settings: Settings, transactional_id: str | None = None) -> Produce
 
 
 def consumer(settings: Settings, group: str, **options: Any) -> Consumer:
-    """Reads committed records only, commits nothing by itself. `group` without prefix; options are librdkafka's, with _ for the dots."""
+    """Reads committed records only, commits nothing by itself. `group` without prefix; options are librdkafka's, with _ for the dots.
+
+    librdkafka's own log lines about a broker that comes and goes are left out: what matters of them is raised, and told by the loops."""
     own = {
         **settings.kafka_options,
         "bootstrap.servers": settings.kafka,
@@ -48,6 +51,7 @@ def consumer(settings: Settings, group: str, **options: Any) -> Consumer:
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",
+        "log_level": 2,
     }
     return Consumer(own | {name.replace("_", "."): value for name, value in options.items()})
 
