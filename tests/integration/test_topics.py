@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -90,6 +92,20 @@ def test_a_schema_that_cannot_read_the_past_stops_apply(settings: Settings, admi
     with pytest.raises(ConfigError, match=subject):
         topics.apply(settings, admin, registry)
     assert not [name for name in admin.list_topics(timeout=10).topics if name.startswith(settings.prefix)]
+
+
+def test_another_scale_of_an_amount_is_refused(settings: Settings, admin: AdminClient, registry: Registry) -> None:
+    """The registry takes another scale of a decimal, which would read old amounts a hundred times too large; apply does not."""
+    (topic,) = (topic for topic in table.TOPICS if topic.name == "normalized.customer")
+    subject, now = f"{settings.prefix}{topic.name}-value", schema_of(topic.record or "")
+    older = json.loads(re.sub(r'("scale": )(\d+)', lambda found: found[1] + str(int(found[2]) + 2), json.dumps(now)))
+    assert older != now, "the test needs a schema with a decimal"
+    registry.set_compatibility(subject, "BACKWARD")
+    registry.register(subject, older)
+    assert registry.check(subject, now) == []
+    with pytest.raises(ConfigError, match=f"{subject}: .*a decimal of scale") as refused:
+        topics.apply(settings, admin, registry)
+    assert len(refused.value.problems) == json.dumps(now).count('"decimal"')
 
 
 def test_a_compatible_new_version_and_a_lost_rule_are_put_right(settings: Settings, admin: AdminClient, registry: Registry) -> None:

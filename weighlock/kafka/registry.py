@@ -67,6 +67,11 @@ class Registry:
         """The versions of the subject, oldest first; empty when there is no such subject."""
         return list(self._call("GET", f"/subjects/{subject}/versions", subject) or [])
 
+    def latest(self, subject: str) -> Schema | None:
+        """The newest version's schema, None when there is no such subject."""
+        answer = self._call("GET", f"/subjects/{subject}/versions/latest", subject)
+        return None if answer is None else dict(json.loads(answer["schema"]))
+
     def check(self, subject: str, schema: Schema) -> list[str]:
         """What the subject's rule has against this schema as its next version; empty when nothing. Registers nothing."""
         path = f"/compatibility/subjects/{subject}/versions/latest?verbose=true"

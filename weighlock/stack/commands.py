@@ -36,7 +36,10 @@ num.io.threads=4
 background.threads=2
 """
 
-_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+_JVM = (
+    *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"),
+    *("--enable-native-access=ALL-UNNAMED", "-Djava.awt.headless=true"),
+)
 # Only what Kafka itself finds worth a warning goes to its log.
 _QUIET = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true")
 
