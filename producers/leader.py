@@ -45,7 +45,6 @@ class Leadership:
             heartbeat_interval_ms=1500,
             max_poll_interval_ms=LONGEST_PAGE_MS,
             partition_assignment_strategy="cooperative-sticky",  # a copy that joins does not unseat the leader
-            log_level=2,
         )
         self._member.subscribe([wire.name(CHECKPOINTS)], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
