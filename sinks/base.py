@@ -16,13 +16,15 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
+from schemas.codec import schema_of, subject_of
 from schemas.refs import Ref
-from schemas.topics import by_name
+from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, by_name
 from sinks.attempts import Attempts, GivenUp, backoff
 from sinks.contract import Answer, Ask, Claims, Resolved, Target, Written
 from sinks.lane import Lane, Moved
 from sinks.links import Arrival, Links
 from weighlock.errors import ConfigError, TransientError
+from weighlock.kafka.admin import Wanted, admin_client, check_topics
 from weighlock.kafka.wire import Outgoing, Wire, consumer, producer
 from weighlock.settings import Settings
 
@@ -71,6 +73,7 @@ class Sink:
         self.lanes: dict[int, Lane] = {}
         self.links = Links(wire)
         self._lease, self._waiting, self._expired = 0.0, False, _clock()
+        self._expiry_every = min(EXPIRY_EVERY, settings.wait_limit_hours * 3600 / 4)
         self._again = producer(settings)
         self._owed: list[Outgoing] = []
         group = f"sink.{target.system}"
@@ -88,8 +91,9 @@ class Sink:
         )
 
     def run(self) -> None:
-        self._until_it_works(self.target.check, "the target")
-        self.links.load(self.stop)
+        self._until_it_works(self._check_topics, "Kafka and the registry")
+        self._until_it_works(self.target.check, self.target.system)
+        self._until_it_works(lambda: self.links.load(self.stop), "the links")
         self.consumer.subscribe(
             [self.wire.name(self.upserts)], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -103,11 +107,29 @@ class Sink:
         self._again.flush(2)
         self.target.close()
 
+    def _check_topics(self) -> None:
+        """Our topics are there as the settings say, and the registry gives every schema's id now: not after the first call."""
+        settings = self.wire.settings
+        own = [*(by_name(f"{kind}.{self.target.system}") for kind in ("upserts", "results", "waiting")), LINKS, AUDIT, DEAD_LETTERS]
+        wanted = [Wanted(self.wire.name(one), one.partitions(settings.partitions), {}) for one in own]
+        wrong = [finding for finding in check_topics(admin_client(settings), wanted) if finding.state != "ok"]
+        if wrong:
+            found = [f"{finding.name}: {finding.state}: {'; '.join(finding.details)}" for finding in wrong]
+            raise ConfigError(*found, "see `weighlock topics check`, then `weighlock topics apply`")
+        for one in own:
+            self.wire.codec.ids.id_of(subject_of(self.wire.name(one)), schema_of(one.record or ""))
+
     def _turn(self) -> None:
         messages = self._consume()
-        arrivals = self.links.poll()
+        try:
+            arrivals = self.links.poll()
+        except TransientError as error:
+            for lane in self.lanes.values():
+                lane.stale = True
+            self.wait(backoff(4), str(error))
+            return
         self._settle_debts()
-        expire = _clock() > self._expired + EXPIRY_EVERY
+        expire = _clock() > self._expired + self._expiry_every
         if expire:
             self._expired = _clock()
         for lane in list(self.lanes.values()):  # one that is revoked meanwhile notices in step()
@@ -177,7 +199,9 @@ class Sink:
         self._lease = 0.0
 
     def hold(self, here: TopicPartition) -> None:
-        """Ask the coordinator whether we are still a member. `Moved` if not, or if nobody answers."""
+        """Ask the coordinator whether we are still a member. `Moved` if not, or if nobody answers; `Stopped` when asked to end."""
+        if self.stop.is_set():
+            raise Stopped
         asked = _clock()
         if asked < self._lease:
             return

@@ -113,11 +113,11 @@ class Entries:
     def waits(self, wish: Wish, missing: str) -> None:
         before = self._waiting_of(wish.subject)
         held = before.wishes if before else []
-        older = [one for one in held if one.facet == wish.facet and one.version < wish.version]
+        older = [one for one in held if one.facet == wish.facet and one.version <= wish.version]
         for one in older:
             self.audit(one, "superseded", f"by version {wish.version} while it waited")
         wishes = [one for one in held if one.facet != wish.facet] + [wish]
-        since = before.since if before else now()
+        since = before.since if before and before.waits_for == missing else now()
         self._changed_waiting[wish.subject] = Waiting(subject=wish.subject, waits_for=missing, since=since, wishes=wishes)
         self.audit(wish, "waiting", f"for {missing} to be in {self.system}")
 

@@ -115,15 +115,14 @@ class Ledger:
     def judge(self, received: Received, resolve: Callable[[str], str | None]) -> Verdict:
         """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link."""
         wish, state, waits = received.wish, self.state(*received.facet), self.waits(*received.facet)
-        if not received.again and (
-            (state is not None and wish.version < state.version) or (waits is not None and wish.version < waits.version)
-        ):
+        older = (state is not None and wish.version < state.version) or (waits is not None and wish.version < waits.version)
+        if older and not received.again:
             return Verdict(Fate.SUPERSEDED)
         references = {}
         for reference in wish.references:
             found = resolve(reference.ref)
             if found is None:
-                return Verdict(Fate.WAITING, missing=reference.ref)
+                return Verdict(Fate.SUPERSEDED) if older else Verdict(Fate.WAITING, missing=reference.ref)
             references[reference.name] = found
         own = digest(wish, references)
         same = state is not None and state.hash == own and (state.outcome == "written" or state.version == wish.version)

@@ -25,6 +25,7 @@ SEARCH_PAGE = 200
 SEARCH_BODY = 3000
 #: Association types that HubSpot defines (facts/hubspot.md §5.3): contact to company, and the label Primary on it.
 CONTACT_TO_COMPANY, PRIMARY_COMPANY = 279, 1
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PLURAL = {"company": "companies", "contact": "contacts"}
 Answers = dict[str, Item | RejectedError]
 
@@ -68,7 +69,8 @@ class HubSpot:
         self._http = httpx.Client(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token.get_secret_value()}", "Accept": "application/json"},
-            timeout=settings.timeout_seconds,
+            timeout=httpx.Timeout(settings.timeout_seconds, connect=min(5.0, settings.timeout_seconds)),
+            trust_env=httpx.URL(settings.url).host not in LOOPBACK,  # no proxy on the way to ourselves
             transport=transport,
         )
 
@@ -107,7 +109,7 @@ class HubSpot:
             denied += len((error.get("context") or {}).get("ids") or [])
         found = [Item.of(row) for row in answer.get("results") or []]
         if by != "email" and len(found) + denied < len(asked):
-            raise TransientError(f"HubSpot answered POST {path} for {len(found) + denied} of {len(asked)} records only")
+            raise TransientError(f"HubSpot answered POST {path} for {len(found) + denied} of {len(asked)} records only", ambiguous=True)
         return found
 
     def upsert(self, kind: str, by: str, records: Mapping[str, Mapping[str, str | None]]) -> Answers:
