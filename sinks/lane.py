@@ -108,7 +108,8 @@ class Lane:
             entries.audit(one.wish, "superseded", "by a newer one read with it")
         todo = self._judge(newest, entries)
         if failpoints.mutant("ack-before-write"):
-            self.loop.consumer.commit(offsets=[self.at(messages[-1].offset() + 1)], asynchronous=False)
+            self._first = messages[-1].offset() + 1
+            self.loop.consumer.commit(offsets=[self.at(self._first)], asynchronous=False)
         try:
             for round_ in _rounds(todo):
                 self._write(round_, entries)

@@ -144,10 +144,16 @@ class Desk:
         """A sink worker as a process of its own; its log is `<member>.log`."""
         settings = self.settings
         env = {"WEIGHLOCK_KAFKA": settings.kafka, "WEIGHLOCK_REGISTRY": settings.registry, "WEIGHLOCK_PREFIX": settings.prefix}
+        section = settings.need_hubspot()
+        env |= {"WEIGHLOCK_HUBSPOT__BURST_PER_10_SECONDS": str(section.burst_per_10_seconds)}
+        env |= {"WEIGHLOCK_HUBSPOT__SEARCH_PER_SECOND": str(section.search_per_second)}
         env |= {"WEIGHLOCK_TENANT": TENANT, "WEIGHLOCK_HUBSPOT__URL": self.sandbox.url, "WEIGHLOCK_HUBSPOT__TOKEN": HUBSPOT_TOKEN}
         env |= {"WEIGHLOCK_PARTITIONS": str(settings.partitions), "PYTHONPATH": str(ROOT), "WEIGHLOCK_TESTING": "1", **environment}
         command = [sys.executable, "-m", "tests.integration.sink_worker", member]
         self._workers[member] = processes.spawn(command, env=env, log_path=self.folder / f"{member}.log")
+        return self._workers[member]
+
+    def worker(self, member: str) -> Popen[bytes]:
         return self._workers[member]
 
     def kill(self, member: str) -> None:

@@ -1,0 +1,125 @@
+"""The sink under kills: nothing missing, nothing doubled, every wish accounted for exactly once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.records import Audit, Wish
+from schemas.topics import AUDIT, UPSERTS_HUBSPOT
+from tests.integration.sink_kit import ENDS, Desk, Sandbox, company, contact, eventually
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    found = Sandbox(tmp_path, "--set", "burst_limit=100000", "--set", "associations_limit=100000", "--set", "search_limit=1000")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def desk(stack, prefix: str, sandbox: Sandbox, tmp_path: Path) -> Iterator[Desk]:
+    found = Desk(
+        stack.kafka, stack.registry, prefix, sandbox, tmp_path, hubspot={"burst_per_10_seconds": 10_000, "search_per_second": 1000}
+    )
+    yield found
+    found.stop_all()
+
+
+def settled(desk: Desk) -> bool:
+    """Every record of upserts has exactly one event, and nothing waits any more."""
+    said = desk.records(AUDIT, Audit)
+    events = Counter(one.event for one in said)
+    dropped = sum(1 for one in said if "while it waited" in (one.detail or ""))
+    read = sum(1 for _ in desk.wire.read(UPSERTS_HUBSPOT))
+    return sum(events[end] for end in ENDS) + events["waiting"] - dropped == read and events["waiting"] == events["released"] + dropped
+
+
+def assert_held(desk: Desk, newest: dict[str, Wish]) -> None:
+    """The sandbox holds the newest wish for each subject, once, with its company; ledger and links say the same."""
+    held = desk.sandbox.held("companies", "acumatica_customer_key") | desk.sandbox.held("contacts", "acumatica_contact_key")
+    assert len(held) == len(desk.sandbox.live("companies")) + len(desk.sandbox.live("contacts")) == len(newest)
+    results, links = desk.results(), desk.links()
+    pairs = {(row["from_id"], row["to_id"]) for row in desk.sandbox.get("dump")["associations"]}
+    for wish in newest.values():
+        found, result = held[wish.key_value], results[wish.subject]
+        assert {name: found.get(name) or None for name in wish.properties} == dict(wish.properties)
+        assert (result.facets["profile"].version, result.facets["profile"].outcome) == (wish.version, "written")
+        assert result.target == links[wish.subject] == f"hubspot:{wish.object}:{found['id']}"
+        assert links[result.target] == wish.subject
+        for reference in wish.references:
+            assert (found["id"], links[reference.ref].rpartition(":")[2]) in pairs
+
+
+@pytest.mark.parametrize("point", ["answer-before-result", "result-before-commit"])
+def test_killed_at_a_fail_point(desk: Desk, point: str) -> None:
+    """Killed between answer and result, or result and commit, the next run does it again: nothing is lost and nothing doubled."""
+    wishes = [company(n, n, domain=f"c{n}.example") for n in range(20)] + [contact(n, n, n, email=f"p{n}@x.example") for n in range(20)]
+    desk.send(*wishes)
+    killed = desk.start("m", WEIGHLOCK_FAILPOINT=f"{point}:2")
+    eventually(lambda: killed.poll() is not None, what="the kill")
+    assert killed.returncode == -signal.SIGKILL
+    desk.start("m")
+    eventually(lambda: settled(desk), 60)
+    assert_held(desk, {wish.subject: wish for wish in wishes})
+
+
+def test_offsets_before_the_call_are_seen(desk: Desk) -> None:
+    """The net works: a sink that commits offsets before it calls loses the batch that it dies in, and the account shows it."""
+    wishes = [company(n, n) for n in range(20)]
+    desk.send(*wishes)
+    killed = desk.start("m", WEIGHLOCK_FAILPOINT="answer-before-result:1", WEIGHLOCK_MUTANT="ack-before-write")
+    eventually(lambda: killed.poll() is not None, what="the kill")
+    desk.start("m")
+    more = [company(n, n) for n in range(20, 60)]
+    desk.send(*more)
+    eventually(lambda: all(wish.subject in desk.audit() for wish in more), 60)
+    assert not settled(desk)
+
+
+def test_kills_and_zombies_at_random(desk: Desk) -> None:
+    """Two members on four partitions, killed and stopped beyond their session while wishes go on: the newest wish holds everywhere."""
+    chance = random.Random(7)
+    desk.sandbox.fault(path="batch/upsert", kind="reset-after", times=5, skip=10)
+    desk.sandbox.fault(path="batch/upsert", kind="html", times=5, skip=25, args={"status": 502})
+    newest: dict[str, Wish] = {}
+    for member in ("a", "b"):
+        desk.start(member)
+    version = 0
+    for turn in range(12):
+        batch = []
+        for _ in range(60):
+            version += 1
+            number = chance.randrange(120)
+            wish = (
+                company(number, version, name=f"Customer {number} v{version}", domain=f"c{number}.example")
+                if chance.random() < 0.5
+                else contact(number, version, number % 120, email=f"p{number}@x.example", jobtitle=f"v{version}")
+            )
+            newest[wish.subject] = wish
+            batch.append(wish)
+        for number in range(10 * turn, 10 * turn + 10):  # so that every contact's company comes at last
+            version += 1
+            wish = company(number, version, name=f"Customer {number} v{version}", domain=f"c{number}.example")
+            newest[wish.subject] = wish
+            batch.append(wish)
+        desk.send(*batch)
+        member = chance.choice("ab")
+        time.sleep(chance.uniform(0.3, 1.5))  # a random moment: there is no condition to wait for
+        if turn % 4 == 3:
+            stopped = desk.start(member) if desk.worker(member).poll() is not None else desk.worker(member)
+            os.kill(stopped.pid, signal.SIGSTOP)
+            time.sleep(8)  # past the session time-out
+            os.kill(stopped.pid, signal.SIGCONT)
+        else:
+            desk.kill(member)
+            desk.start(member)
+    eventually(lambda: settled(desk), 90)
+    assert_held(desk, newest)
