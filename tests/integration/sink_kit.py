@@ -71,8 +71,8 @@ class Sandbox:
         self.url = line[1]
         self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
-    def client(self, version: str = "2026-09") -> HubSpot:
-        return HubSpot(config.HubSpot(url=self.url, token=HUBSPOT_TOKEN, version=version))
+    def client(self, **more: Any) -> HubSpot:
+        return HubSpot(config.HubSpot(url=self.url, token=HUBSPOT_TOKEN, **more))
 
     def get(self, what: str) -> Any:
         return self._http.get(f"/__sandbox__/{what}").raise_for_status().json()
@@ -84,7 +84,9 @@ class Sandbox:
         self._http.delete("/__sandbox__/faults").raise_for_status()
 
     def edit(self, **change: Any) -> Any:
-        return self._http.post("/__sandbox__/edit", json=change).raise_for_status().json()
+        answer = self._http.post("/__sandbox__/edit", json=change)
+        assert answer.is_success, answer.text
+        return answer.json()
 
     def live(self, kind: str) -> list[dict[str, Any]]:
         """The records that are there, each with its properties."""
