@@ -36,6 +36,8 @@ def engine(settings: Settings, name: str, worker: str = "0", **changed: Any) -> 
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "consumer_auto_offset_reset": "earliest",
+        # a broker that just came back may know no topics yet: who leads the group then assigns nothing, until it looks again
+        "consumer_metadata_max_age_ms": 5_000,
         "broker_commit_interval": 0.3,
         "broker_max_poll_records": 500,
         "broker_session_timeout": 6,
