@@ -149,18 +149,22 @@ def values(verdict: Verdict, side: Held, ref: str, record: Wanted) -> None:
 def associated(
     verdict: Verdict, hubspot: Row, companies: Held, customers: Mapping[str, Wanted], people: Mapping[str, Wanted]
 ) -> list[bool]:
-    """Rule 6, for each contact that is there: with its own customer's company, and with no other one of ours."""
-    links = defaultdict(set)
+    """Rule 6, for each contact that is there: with its own customer's company, and with no other one of ours but those of people."""
+    links, of_people = defaultdict(set), defaultdict(set)
     for link in hubspot["associations"]:
         if (link["from"], link["to"]) == ("contact", "company"):
             links[str(link["from_id"])].add(str(link["to_id"]))
+    for link in hubspot.get("seeded", {}).get("associations", []):
+        of_people[str(link["from_id"])].add(str(link["to_id"]))
     held = []
     for ref, person in people.items():
         own = set(companies.of(person.party))
-        others = {other for other in links[ref] - own if companies.key(companies.live.get(other, {})) in customers}
+        others = {other for other in links[ref] - own - of_people[ref] if companies.key(companies.live.get(other, {})) in customers}
         held.append(bool(own & links[ref]) and not others)
         if not own & links[ref]:
             verdict.stale.append(f"rule 6: contact {ref}, {person.label}: not associated with its {customers[person.party].label}")
+        for lost in sorted(of_people[ref] & companies.live.keys() - links[ref]):
+            verdict.altered.append(f"rule 15: contact {ref}, {person.label}: its association with company {lost} was there before")
         if others:
             verdict.stale.append(f"rule 6: contact {ref}, {person.label}: associated with company {', '.join(sorted(others))} too")
     return held

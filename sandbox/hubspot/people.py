@@ -50,6 +50,7 @@ def _change(portal: Portal, request: dict[str, Any]) -> None:
     elif "associate" in request and kind is CONTACTS:
         company = _find(portal, COMPANIES, str(request["associate"]))
         portal.relinked(portal.links.label(record.end, company.end, frozenset({1, 279})), "person")
+        portal.seeded_links.add((record.id, company.id))
     elif "fields" in request:
         draft = Draft(portal, actor="person")
         draft.update(record, request["fields"])

@@ -63,6 +63,8 @@ class Portal:
         }
         self.links = Links()
         self.seeded: dict[str, dict[str, Properties]] = {kind.name: {} for kind in KINDS}
+        #: Contact and company ids that people associated.
+        self.seeded_links: set[tuple[str, str]] = set()
         self._holders: dict[tuple[str, str, str], str] = {}
         self._last_id = 31_400_000_000
         self._seed(book)
@@ -77,6 +79,7 @@ class Portal:
             if row["company"] is not None:
                 company = companies[row["company"]]
                 self.links.associate(contact.end, company.end)
+                self.seeded_links.add((contact.id, company.id))
                 self.store(contact, {**contact.properties, "associatedcompanyid": company.id}, long_ago)
         for record in (*companies, *contacts):
             self.remember(record)
@@ -246,4 +249,6 @@ class Portal:
         }
         definitions = {name: list(each.values()) for name, each in self.definitions.items()}
         head = {"system": "hubspot", "portal": self.switches.portal_id, **rows, "associations": self.links.rows()}
-        return {**head, "seeded": self.seeded, "merged": self.merged, "properties": definitions, "groups": self.groups}
+        links = [{"from_id": contact, "to_id": company} for contact, company in sorted(self.seeded_links)]
+        seeded = {**self.seeded, "associations": links}
+        return {**head, "seeded": seeded, "merged": self.merged, "properties": definitions, "groups": self.groups}

@@ -75,6 +75,7 @@ def test_the_dump_is_the_whole_state() -> None:
         pair = {"from": "contact", "from_id": contact, "to": "company", "to_id": company, "types": [1, 279]}
         assert dump["associations"] == [pair]
         assert dump["contacts"][0]["properties"]["associatedcompanyid"] == company
+        assert [sorted(link) for link in dump["seeded"].pop("associations")] == [["from_id", "to_id"]]
         assert dump["seeded"] == {
             "companies": {company: {"name": "A", "domain": "a.example"}},
             "contacts": {contact: {"email": "ann@a.example", "firstname": "Ann"}},

@@ -118,6 +118,7 @@ def hubspot() -> Dump:
         "seeded": {
             "companies": {"101": OLD_AMBER, "171": OLD_TWIN, "172": OLD_TWIN, "190": OLD_STRANGER},
             "contacts": {"211": OLD_BO},
+            "associations": [],
         },
         "properties": {"companies": [{"name": "hs_score", "modificationMetadata": {"readOnlyValue": True}}], "contacts": []},
     }
@@ -148,6 +149,11 @@ def link(dump: Dump, person_ref: str, company_ref: str) -> None:
 
 def unlink(dump: Dump, person_ref: str) -> None:
     dump["associations"] = [one for one in dump["associations"] if one["from_id"] != person_ref]
+
+
+def link_before(dump: Dump, person_ref: str, company_ref: str) -> None:
+    """People associated the two; whether they still are is another matter."""
+    dump["seeded"]["associations"].append({"from_id": person_ref, "to_id": company_ref})
 
 
 def judge(*changes: Change) -> Verdict:
