@@ -19,7 +19,7 @@ class HubSpotTarget:
     """`definitions` are the properties that we write and HubSpot does not bring along, by object: what `weighlock setup hubspot` makes."""
 
     system = "hubspot"
-    objects = ("company", "contact")
+    objects: tuple[str, ...] = ("company", "contact")
 
     def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
         self._client = client or HubSpot(settings.need_hubspot())
