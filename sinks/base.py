@@ -160,8 +160,8 @@ class Sink:
                 lane.release(here)
             if expire:
                 lane.expire()
-            for start in range(0, len(messages), self.batch):
-                lane.step(messages[start : start + self.batch])
+            for batch in lane.batches(messages):
+                lane.step(batch)
         except Moved as moved:
             log.info("dropped a batch", partition=lane.partition, why=str(moved))
             lane.stale = True

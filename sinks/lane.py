@@ -65,6 +65,7 @@ class Lane:
         self.unsure = True  # links may have come that nobody saw
         self.ledger = Ledger()
         self._called, self._patience, self._first = False, PATIENCE, 0
+        self._untold = 0  # so many of the next messages may have been written by somebody who recorded nothing
 
     def open(self) -> int:
         """Fences the last owner, reads what it left, and says where to go on. `KafkaException` while the broker is away."""
@@ -77,7 +78,7 @@ class Lane:
                 ledger.put_result(result)
         for message in wire.read(self.waiting, [self.partition]):
             ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
-        self.ledger, self.unsure = ledger, True
+        self.ledger, self.unsure, self._untold = ledger, True, self.loop.batch
         at = self.committed()
         log.info("partition taken", partition=self.partition, known=len(ledger.results), waiting=len(ledger.waiting), at=at)
         return at
@@ -94,7 +95,19 @@ class Lane:
         self.loop.forget_lease()
         if self.live:
             self.loop.consumer.seek(self.at(self.committed()))
-        self.stale, self.unsure = False, True
+        self.stale, self.unsure, self._untold = False, True, self.loop.batch
+
+    def batches(self, messages: Sequence[Any]) -> list[list[Any]]:
+        """In portions for `step`. Where somebody may have written and recorded nothing, no subject comes twice in one: an older wish that
+        was folded away would never be seen, and what it did (a move to another company, a value since taken back) would stay."""
+        found: list[list[Any]] = [[]]
+        for message in messages:
+            self._untold -= 1
+            repeated = self._untold >= 0 and any(message.key() == other.key() for other in found[-1])
+            if repeated or self._untold == -1 or len(found[-1]) == self.loop.batch:
+                found.append([])
+            found[-1].append(message)
+        return [batch for batch in found if batch]
 
     def step(self, messages: Sequence[Any]) -> None:
         """A batch, from its bytes to the commit. Whatever is raised (`Moved`, `KafkaException`, `GivenUp`, ours): nothing was committed."""
