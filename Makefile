@@ -36,6 +36,6 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "Weighlock needs Python 3.11 to 3.13, this is %d.%d: name another one with PYTHON=python3.12" % v[:2])'
 	@$(PYTHON) -m venv $(VENV)
 	@echo 'installing the locked packages into $(VENV), once'
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
