@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from weighlock import wiring
@@ -20,7 +21,8 @@ def all_of(settings: Settings) -> list[Row]:
         probes.append(("acumatica", wiring.probe_acumatica))
     if settings.hubspot:
         probes.append(("hubspot", wiring.probe_hubspot))
-    return [_ask(part, probe, settings) for part, probe in probes]
+    with ThreadPoolExecutor() as pool:  # side by side: each one that is away takes its patience
+        return list(pool.map(lambda asked: _ask(asked[0], asked[1], settings), probes))
 
 
 def _ask(part: str, probe: Callable[[Settings], str], settings: Settings) -> Row:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 from weighlock.cli.app import app
 from weighlock.errors import AuthError, ConfigError, TransientError, WeighlockError
@@ -13,19 +14,22 @@ from weighlock.errors import AuthError, ConfigError, TransientError, WeighlockEr
 
 def main() -> None:
     """Run the command; our own errors become one readable line each and an exit status, never a traceback."""
-    errors = Console(stderr=True, highlight=False)
     try:
         app()
     except ConfigError as error:
         for problem in error.problems:
-            errors.print(f"[red]wrong:[/] {problem}", markup=True, soft_wrap=True)
+            _say("wrong", problem)
         sys.exit(2)
     except AuthError as error:
-        errors.print(f"[red]refused:[/] {error}", soft_wrap=True)
+        _say("refused", error)
         sys.exit(3)
     except TransientError as error:
-        errors.print(f"[red]away:[/] {error}", soft_wrap=True)
+        _say("away", error)
         sys.exit(4)
     except WeighlockError as error:
-        errors.print(f"[red]failed:[/] {error}", soft_wrap=True)
+        _say("failed", error)
         sys.exit(1)
+
+
+def _say(kind: str, message: object) -> None:
+    Console(stderr=True).print(Text.assemble((f"{kind}:", "red"), f" {message}"), soft_wrap=True)

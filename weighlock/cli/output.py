@@ -16,7 +16,7 @@ Json = Annotated[bool, typer.Option("--json", help="for scripts: JSON on standar
 
 def console() -> Console:
     """Standard output; where no terminal gives a width, lines are not broken."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=240)
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
 
 
 def rows(found: Iterable[Mapping[str, Any]], as_json: bool) -> None:

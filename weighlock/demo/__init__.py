@@ -97,7 +97,7 @@ class Demo:
             raise TransientError(f"weighlock {' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
 
     def _say(self, sentence: str) -> None:
-        self.console.print(f"[dim]demo:[/] {sentence}", soft_wrap=True)
+        self.console.print(f"[dim]demo:[/] {escape(sentence)}", soft_wrap=True)
 
     def _first_sync(self) -> None:
         dump = self.erp.get("/dump")

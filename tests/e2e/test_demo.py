@@ -1,0 +1,66 @@
+"""`weighlock demo`, as its user runs it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from weighlock import demo as demo_room
+from weighlock.demo import Demo
+from weighlock.processes import RUN
+
+ROOT = Path(__file__).parents[2]
+CLOSED = "http://127.0.0.1:9"
+LINE = re.compile(
+    r"demo: in agreement: (\d+) companies, (\d+) contacts, 0 missing, 0 doubled, 0 stale; freshness p95 \d+\.\d s$", re.MULTILINE
+)
+
+
+def start(folder, marker, *arguments):
+    proxies = {name: CLOSED for pair in ("http_proxy", "https_proxy", "all_proxy") for name in (pair, pair.upper())}
+    env = {**os.environ, **proxies, "PIP_INDEX_URL": CLOSED, "NO_PROXY": "", "PYTHONPATH": str(ROOT), RUN: marker}
+    command = [sys.executable, "-m", "weighlock", "demo", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of):
+    """Without a terminal it ends by itself with status 0, with figures of its own company, no network, and no process left."""
+    demo = start(tmp_path, "demo-agrees", "--customers", "31", "--seed", "7", "--edits", "4")
+    said, _ = demo.communicate(timeout=240)
+    assert demo.returncode == 0, said
+    assert said.count("arrived") == 4
+    companies, contacts = map(int, LINE.search(said).groups())
+    assert 31 <= companies <= 35  # new customers among the edits
+    assert 62 <= contacts <= 78
+    assert processes_of("demo-agrees") == []
+
+
+def test_a_killed_demo_takes_everything_along(stack, tmp_path, processes_of):
+    """After kill -9 of the demo neither broker, registry, sandbox nor worker runs on."""
+    demo = start(tmp_path, "demo-killed", "--customers", "20", "--stay")
+    for line in demo.stdout:
+        if "workers run" in line:
+            break
+    assert len(processes_of("demo-killed")) >= 7  # itself, two JVMs, two sandboxes and at least two of the workers
+    demo.send_signal(signal.SIGKILL)
+    demo.wait(10)
+    until = time.monotonic() + 10
+    while (left := processes_of("demo-killed")) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left == []
+
+
+@pytest.mark.parametrize(("agreed", "late", "status"), [(True, [], True), (False, [], False), (True, [{"seq": 1}], False)])
+def test_the_verdict_is_the_comparers(agreed, late, status, monkeypatch, tmp_path, capsys):
+    """The demo succeeds only if the comparer says so and every edit arrived."""
+    monkeypatch.setattr(demo_room, "PATIENCE_SECONDS", 0.0)
+    verdict = {"agreed": agreed, "line": "the comparer's line", "missing": ["one"], "doubled": [], "stale": [], "altered": []}
+    demo = Demo(1, 1, 0, stay=False, folder=tmp_path)
+    monkeypatch.setattr(demo, "compare", lambda: verdict)
+    assert demo._verdict([], late) is status
+    assert "the comparer's line" in capsys.readouterr().out
