@@ -125,6 +125,7 @@ class _Loop:
         self._due: dict[str, datetime] = {}
         self._began: dict[str, datetime] = {}
         self._written: dict[str, float] = {}
+        self._unfinished: set[str] = set()  # whose last checkpoint lies within a walk
         self._attempt, self._resume = 0, 0.0
 
     def attend(self) -> None:
@@ -184,9 +185,11 @@ class _Loop:
                 self._positions[entity], position, full = {}, {}, None
         page = self.source.poll(entity, position or None)
         after = {**page.position, READ_IN_FULL: full or now.isoformat()}
-        if page.changes or page.refused or time.monotonic() - self._written.get(entity, -QUIET) >= QUIET:
+        quiet = time.monotonic() - self._written.get(entity, -QUIET) < QUIET
+        if page.changes or page.refused or entity in self._unfinished or not quiet:
             self._publish(entity, page, after)
             self._written[entity] = time.monotonic()
+            (self._unfinished.add if page.more else self._unfinished.discard)(entity)
         self._positions[entity] = after
         page.committed()
         if not page.more:

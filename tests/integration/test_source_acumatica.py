@@ -1,0 +1,237 @@
+"""The Acumatica producer on a real Kafka, as processes that are killed, stopped and doubled."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from producers.acumatica import AcumaticaSource
+from producers.base import Page, Position
+from schemas.codec import Codec
+from tests.conftest import Brokers
+from tests.contract.source_kit import bench
+from tests.harness.system import eventually
+from tests.integration.source_lab import lab, leads, serving
+from weighlock.errors import TransientError
+from weighlock.kafka.registry import Registry
+from weighlock.kafka.wire import Wire
+
+
+def test_first_everything_then_changes(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """All records come once as snapshots, changes as upserts, each with one `read` in the audit; SIGTERM gives the seat back."""
+    with lab(stack, prefix, tmp_path) as made:
+        worker = made.worker("one")
+        worker.start()
+        made.settled()
+        assert [len(made.published(entity)) for entity in ("customer", "contact")] == [60, 90]
+        made.erp.edit(random=15, seed=4)
+        made.settled()
+        worker.signal(signal.SIGTERM)
+        assert worker.wait(15) == 0
+        records = [record for entity in ("customer", "contact") for record in made.published(entity)]
+        assert {record.change for record in records} == {"snapshot", "upsert"}
+        reads = Counter(entry.ref for entry in made.published("audit") if entry.event == "read")
+        assert reads == Counter(record.ref for record in records)
+        assert made.erp.get("/calls")["sessions"] == {"open": 0, "most": 1, "seats": 2}
+
+
+@pytest.mark.parametrize("mutant", ["", "no-checkpoint-transaction"])
+def test_killed_between_page_and_checkpoint(stack: Brokers, prefix: str, tmp_path: Path, mutant: str) -> None:
+    """The page is repeated whole and nobody reads half of one; with the checkpoint written on its own, a page is lost."""
+    with lab(stack, prefix, tmp_path) as made:
+        worker = made.worker("one")
+        worker.start(WEIGHLOCK_FAILPOINT="page-before-checkpoint:2", WEIGHLOCK_MUTANT=mutant)
+        assert worker.wait(30) == -signal.SIGKILL
+        assert len(made.published("customer")) == 20
+        worker.start()
+        eventually("the contacts are read", lambda: len(made.published("contact")) == 90)
+        assert len(made.published("customer")) == (40 if mutant else 60)
+        assert len({record.ref for record in made.published("customer")}) == (40 if mutant else 60)
+
+
+def test_two_copies(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """One leads, the other takes no seat; a killed leader is followed where its last page ended, a stopped one at once."""
+    with lab(stack, prefix, tmp_path) as made:
+        first, second = made.worker("first"), made.worker("second")
+        first.start()
+        eventually("the first leads", lambda: leads(first))
+        second.start()
+        made.settled()
+        assert not leads(second)
+        assert made.erp.get("/calls")["sessions"]["most"] == 1
+        first.kill()
+        made.erp.edit(random=15, seed=5)
+        eventually("the second leads", lambda: leads(second))
+        made.settled()
+        assert Counter(record.change for record in made.published("customer"))["snapshot"] == 60
+        first.start()
+        eventually("the first is back", lambda: (tmp_path / "first.log").stat().st_size)
+        second.signal(signal.SIGTERM)
+        stopped = time.monotonic()
+        assert second.wait(15) == 0
+        made.erp.edit(random=15, seed=6)
+        eventually("the first leads again", lambda: leads(first))
+        assert time.monotonic() - stopped < 20
+        made.settled()
+
+
+def test_a_leader_that_slept_steps_back(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """Woken after another has taken over, it is fenced: it publishes nothing, stands in line, and does not fence back."""
+    with lab(stack, prefix, tmp_path) as made:
+        first, second = made.worker("first"), made.worker("second")
+        first.start()
+        made.settled()
+        second.start()
+        first.signal(signal.SIGSTOP)
+        eventually("the second leads", lambda: leads(second))
+        made.erp.edit(random=15, seed=7)
+        first.signal(signal.SIGCONT)
+        eventually("the first steps back", lambda: "standing in line again" in first.log.read_text())
+        made.settled()
+        assert leads(second)
+        assert second.log.read_text().count('"leading"') == 1
+        written = Counter((record.ref, record.modified_at) for entity in ("customer", "contact") for record in made.published(entity))
+        # the new leader has no memory of what the overlap shows again
+        assert max(written.values()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"client_secret": "wrong"}, 3, "acumatica.client_id"),
+        ({"password": "wrong"}, 3, "acumatica.username and .password"),
+        ({"version": "17.200.001"}, 2, "24.200.001"),
+    ],
+)
+def test_refuses_what_cannot_work(stack: Brokers, prefix: str, tmp_path: Path, given: dict[str, Any], status: int, words: str) -> None:
+    """Wrong credentials and a version that is not there end the worker with a status and what to do; one sign-in was tried."""
+    with lab(stack, prefix, tmp_path) as made:
+        worker = made.worker("one", **given)
+        worker.start()
+        assert worker.wait(30) == status
+        assert words in worker.log.read_text()
+        tokens = made.erp.get("/calls")["routes"]["POST /identity/connect/token"]
+        assert sum(tokens.values()) == 1
+
+
+def test_missing_topics_are_named(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """Without its topics it refuses to start and names the command that makes them."""
+    with lab(stack, prefix, tmp_path) as made:
+        made.prefix = f"{prefix}none."
+        worker = made.worker("one")
+        worker.start()
+        assert worker.wait(30) == 2
+        assert "weighlock topics apply" in worker.log.read_text()
+
+
+def test_a_site_in_trouble_is_waited_for(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """Pages instead of data, dropped connections, refusals and a lost token: waited for, and nothing is missing in the end."""
+    with lab(stack, prefix, tmp_path) as made:
+        for fault in (
+            {"kind": "html", "args": {"status": 503}, "path": "/Customer", "skip": 1},
+            {"kind": "reset", "path": "/Customer", "skip": 2},
+            {"kind": "status", "args": {"status": 429}, "path": "/Contact", "skip": 1},
+            {"kind": "expire-token", "path": "/Contact", "skip": 3},
+            {"kind": "login-limit", "path": "/Contact", "skip": 9},
+        ):
+            made.erp.http.post("/faults", json=fault).raise_for_status()
+        worker = made.worker("one")
+        worker.start()
+        made.settled(60)
+        assert len(made.published("customer")) == 60
+        fired = [rule["fired"] for rule in made.erp.get("/faults")]
+        assert fired[:4] == [1, 1, 1, 1]
+
+
+def test_a_row_that_does_not_fit_is_a_dead_letter(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """No stamp, or an amount no schema holds: a dead letter with the whole row, `rejected` in the audit, neighbours go on."""
+    with bench(tmp_path / "erp") as erp, lab(stack, prefix, tmp_path) as made:
+        first, second = list(erp.vendor.store.customers)[:2]
+        first["LastModifiedDateTime"], second["CreditLimit"] = None, Decimal("1.0123456789")
+        with serving(made, erp.source):
+            eventually("all is read", lambda: len(made.published("contact")) == 100)
+        assert len(made.published("customer")) == 38
+        letters = {letter.ref: letter for letter in made.published("dead letter")}
+        assert {ref: (letter.stage, letter.worker) for ref, letter in letters.items()} == {
+            f"acumatica:customer:{row['id']}": ("source", "source-acumatica") for row in (first, second)
+        }
+        one, other = (letters[f"acumatica:customer:{row['id']}"] for row in (first, second))
+        assert "no LastModifiedDateTime" in one.reason
+        assert "does not fit the schema" in other.reason
+        assert first["CustomerID"] in one.value.decode()
+        events = {entry.ref: entry.event for entry in made.published("audit") if entry.event != "read"}
+        assert events == dict.fromkeys(letters, "rejected")
+
+
+class _Away:
+    """A registry that comes back after so many questions."""
+
+    def __init__(self, registry: Registry, times: int) -> None:
+        self._registry, self.times = registry, times
+
+    def id_of(self, subject: str, schema: Any) -> int:
+        self.times -= 1
+        if self.times >= 0:
+            raise TransientError("the registry does not answer")
+        return self._registry.id_of(subject, schema)
+
+    def schema(self, schema_id: int) -> Any:
+        return self._registry.schema(schema_id)
+
+
+def test_a_registry_that_is_away(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """The page is aborted and repeated until the registry answers; each record is published once."""
+    with bench(tmp_path / "erp") as erp, lab(stack, prefix, tmp_path) as made:
+        away = _Away(Registry(made.settings.registry), 3)
+        with serving(made, erp.source, Wire(made.settings, Codec(away, prefix))):
+            eventually("all is read", lambda: len(made.published("contact")) == 100)
+        assert away.times < 0
+        assert len(made.published("customer")) == 40
+
+
+def test_the_memory_follows_the_commit(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """A change whose page was aborted is published by the next one: what leaves rows out is only remembered after the commit."""
+    with bench(tmp_path / "erp") as erp, lab(stack, prefix, tmp_path) as made:
+        away = _Away(Registry(made.settings.registry), 0)
+        wire = Wire(made.settings, Codec(away, prefix))
+        with serving(made, erp.source, wire):
+            eventually("all is read", lambda: len(made.published("contact")) == 100)
+            away.times = 2
+            wire.codec._heads.clear()
+            erp.edit(entity="customer", key="O'BRIEN", fields={"CustomerName": "Changed"})
+            changed = eventually("the change is there", lambda: [one for one in made.published("customer") if one.change == "upsert"])
+        assert [one.CustomerName for one in changed] == ["Changed"]
+
+
+class _Counting:
+    """A source that counts its walks, and is in the middle of one for ever when it is `long`."""
+
+    name = "counting"
+
+    def __init__(self, inner: AcumaticaSource) -> None:
+        self.entities = {"customer": inner.entities["customer"].model_copy(update={"every": 0.2, "reread": "* * * * *"})}
+        self.begins: list[Position | None] = []
+
+    def poll(self, entity: str, position: Position | None) -> Page:
+        self.begins.append(position)
+        return Page((), {"at": str(len(self.begins))})
+
+    def close(self) -> None:
+        pass
+
+
+def test_everything_is_read_again_when_it_is_due(stack: Brokers, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At first, and when the `reread` line comes due, the source is polled from no position; else from its last one."""
+    with bench(tmp_path / "erp") as erp, lab(stack, prefix, tmp_path) as made:
+        source = _Counting(erp.source)
+        due = iter([False, False, True])
+        monkeypatch.setattr("weighlock.settings.Schedule.reread_due", lambda *_: next(due, False))
+        with serving(made, source):
+            eventually("some walks", lambda: len(source.begins) >= 6)
+        assert source.begins[:6] == [None, {"at": "1"}, {"at": "2"}, None, {"at": "4"}, {"at": "5"}]
