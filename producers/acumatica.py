@@ -76,7 +76,7 @@ class AcumaticaSource:
             gathering.add(table, fresh)
             if table is CUSTOMER and not full:
                 gathering.add_contacts_of(fresh)
-        return gathering.page(turn.position, turn.more)
+        return gathering.page(entity, turn.position, turn.more)
 
     def _filters_by_key(self, table: Table) -> bool:
         """Stamp and key stand in different views for customers, and such a filter may silently find nothing (facts §13.1): a row
@@ -122,20 +122,17 @@ class _Gathering:
             self.add(CONTACT, self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter))
         self._visited += [row["id"] for row in new]
 
-    def page(self, position: Position, more: bool) -> Page:
-        return Page(self._changes, position, more, self._refused, lambda: self._commit(position))
+    def page(self, entity: str, position: Position, more: bool) -> Page:
+        return Page(self._changes, position, more, self._refused, lambda: self._commit(entity, position))
 
-    def _commit(self, position: Position) -> None:
+    def _commit(self, entity: str, position: Position) -> None:
         """Now that it is safe in Kafka: what need not be published again."""
         self._source._visited.update(self._visited)
         for table, row in self._published:
             self._source._seen[table.entity][str(row["id"])] = (instant(row[STAMP]), _digest(row))
-        if position["walk"] == "idle":
-            self._prune(datetime.fromisoformat(position["since"]))
-
-    def _prune(self, since: datetime) -> None:
-        for entity, seen in self._source._seen.items():
-            self._source._seen[entity] = {note: entry for note, entry in seen.items() if entry[0] >= since}
+        if position["walk"] == "idle":  # the next window shows nothing older
+            since, seen = datetime.fromisoformat(position["since"]), self._source._seen
+            seen[entity] = {note: entry for note, entry in seen[entity].items() if entry[0] >= since}
 
     def _add(self, table: Table, row: Row, own: Mapping[str, str | None]) -> None:
         passage = Passage(new_trace(), SYSTEM, _source_at(row, self._read_at))

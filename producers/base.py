@@ -17,20 +17,21 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from producers.leader import Leadership, SteppedBack
+from producers.publish import Publisher
 from schemas.headers import Passage
-from schemas.records import Audit, Checkpoint, DeadLetter, Record
-from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, Topic
-from weighlock import failpoints
+from schemas.records import Record
+from schemas.topics import Topic
 from weighlock.errors import RateLimited, RejectedError, TransientError
-from weighlock.kafka.wire import Outgoing, Wire
+from weighlock.kafka.wire import Wire
 from weighlock.settings import Schedule, Settings
 
 Position = dict[str, str]
 #: In a checkpoint beside the source's own words: when the loop last let it read everything.
 READ_IN_FULL = "read_in_full"
+NEVER = datetime.max.replace(tzinfo=UTC)
 #: An empty page needs no checkpoint of its own more often than this.
 QUIET = 60.0
 #: How long an entity rests whose list the vendor refuses as such.
@@ -113,153 +114,141 @@ def run(settings: Settings, wire: Wire, source: Source, stop: threading.Event) -
     log.info("stopped")
 
 
+@dataclass
+class _Track:
+    """One walk through an entity: the one that follows its changes, or (`again`) the re-reading that runs beside it when it is due."""
+
+    entity: str
+    schedule: Schedule
+    again: bool
+    due: datetime = NEVER
+    position: Position | None = None
+    read_in_full: datetime | None = None
+    began: datetime | None = None
+    written: float | None = None
+    unfinished: bool = False  # the last checkpoint lies within a walk
+
+    @property
+    def name(self) -> str:
+        return f"{self.entity}|reread" if self.again else self.entity
+
+    def resume(self, checkpoint: Position, now: datetime) -> None:
+        """Where the last leader was. A re-reading that had ended left an empty checkpoint."""
+        if self.again:
+            self.due, self.unfinished = (now, True) if checkpoint else (NEVER, False)
+        else:
+            self.due, full = now, checkpoint.pop(READ_IN_FULL, None)
+            self.read_in_full = datetime.fromisoformat(full) if full else now
+        self.position = checkpoint or None
+
+    def checkpoint(self, page: Page) -> Position:
+        """What to write with that page."""
+        if self.again:
+            return page.position if page.more else {}
+        return {**page.position, READ_IN_FULL: (self.read_in_full or datetime.now(UTC)).isoformat()}
+
+    def worth_writing(self, page: Page) -> bool:
+        quiet = self.written is not None and time.monotonic() - self.written < QUIET
+        return bool(page.changes or page.refused or self.unfinished or not quiet)
+
+    def move(self, page: Page) -> None:
+        """That page is done."""
+        self.position = page.position
+        if not page.more:
+            assert self.began is not None
+            self.due = NEVER if self.again else self.schedule.next(self.began)
+            self.position = None if self.again else page.position
+            self.began = None
+
+
 class _Loop:
     """One membership, from joining to leaving."""
 
     def __init__(self, settings: Settings, wire: Wire, source: Source, stop: threading.Event, leadership: Leadership) -> None:
-        self.wire, self.source, self.stop, self.leadership = wire, source, stop, leadership
-        self.worker = f"source-{source.name}"
-        self.log = structlog.get_logger(worker=self.worker)
+        self._source, self._stop, self._leadership = source, stop, leadership
+        self._publisher = Publisher(wire, leadership, source.name)
+        self._log = structlog.get_logger(worker=f"source-{source.name}")
         self.led = False
-        self._positions: dict[str, Position] = {}
-        self._due: dict[str, datetime] = {}
-        self._began: dict[str, datetime] = {}
-        self._written: dict[str, float] = {}
-        self._unfinished: set[str] = set()  # whose last checkpoint lies within a walk
+        self._again = {entity: _Track(entity, schedule, True) for entity, schedule in source.entities.items()}
+        # in the order of their right of way: what changed goes before what is read again
+        self._tracks = [*(_Track(entity, schedule, False) for entity, schedule in source.entities.items()), *self._again.values()]
         self._attempt, self._resume = 0, 0.0
 
     def attend(self) -> None:
         """Stand by; while we lead, read what is due. Returns when told to stop, raises what only a new membership can mend."""
-        if not self.leadership.answers():
+        if not self._leadership.answers():
             raise TransientError("Kafka does not answer: is it running? (`weighlock stack status`)")
-        while not self.stop.is_set():
-            self.leadership.attend(self._patience())
-            if self.leadership.owns and not self.leadership.leads:
+        while not self._stop.is_set():
+            self._leadership.attend(self._patience())
+            if self._leadership.owns and not self._leadership.leads:
                 self._take_over()
-            elif self.led and not self.leadership.owns:
+            elif self.led and not self._leadership.owns:
                 raise SteppedBack("another copy leads")
-            elif self.leadership.leads:
+            elif self._leadership.leads:
                 self._turn()
 
     def _take_over(self) -> None:
-        self._positions = self.leadership.take_over()
+        checkpoints, now = self._leadership.take_over(), datetime.now(UTC)
+        for track in self._tracks:
+            track.resume(dict(checkpoints.get(track.name, {})), now)
         self.led = True
-        now = datetime.now(UTC)
-        self._due = dict.fromkeys(self.source.entities, now)
-        self.log.info("leading", positions=self._positions)
+        self._log.info("leading", positions=checkpoints)
 
     def _patience(self) -> float:
         """Half a second at the most, so that a stop is heard."""
-        if not self.leadership.leads:
+        if not self._leadership.leads:
             return 0.5
-        due = (min(self._due.values()) - datetime.now(UTC)).total_seconds()
+        due = (min(track.due for track in self._tracks) - datetime.now(UTC)).total_seconds()
         return max(0.0, min(0.5, max(due, self._resume - time.monotonic())))
 
     def _turn(self) -> None:
-        """One page of the first entity that is due, if it is time."""
+        """One page of the first track that is due, if it is time."""
         now = datetime.now(UTC)
-        due = [entity for entity in self.source.entities if self._due[entity] <= now]
-        if not due or time.monotonic() < self._resume:
+        track = next((track for track in self._tracks if track.due <= now), None)
+        if track is None or time.monotonic() < self._resume:
             return
-        schedule = self.source.entities[due[0]]
-        if resting(schedule, now):
-            self._due[due[0]] = schedule.next(now)
+        if resting(track.schedule, now):
+            track.due = track.schedule.next(now)
             return
         try:
-            self._page(due[0], schedule, now)
+            self._page(track, now)
             self._attempt = 0
         except SteppedBack:
             raise
         except TransientError as error:
             self._wait(error)
         except RejectedError as error:
-            self.log.error("the vendor refuses the list, its entity waits", entity=due[0], reason=str(error), request=error.request)
-            self._due[due[0]] = now + REFUSED_LIST
+            self._log.error("the vendor refuses the list, its entity waits", entity=track.name, reason=str(error), request=error.request)
+            track.due = now + REFUSED_LIST
 
-    def _page(self, entity: str, schedule: Schedule, now: datetime) -> None:
-        position = dict(self._positions.get(entity, {}))
-        full = position.pop(READ_IN_FULL, None)
-        if entity not in self._began:  # a walk begins
-            self._began[entity] = now
-            if full is not None and schedule.reread_due(datetime.fromisoformat(full), now):
-                self._positions[entity], position, full = {}, {}, None
-        page = self.source.poll(entity, position or None)
-        after = {**page.position, READ_IN_FULL: full or now.isoformat()}
-        quiet = time.monotonic() - self._written.get(entity, -QUIET) < QUIET
-        if page.changes or page.refused or entity in self._unfinished or not quiet:
-            self._publish(entity, page, after)
-            self._written[entity] = time.monotonic()
-            (self._unfinished.add if page.more else self._unfinished.discard)(entity)
-        self._positions[entity] = after
+    def _page(self, track: _Track, now: datetime) -> None:
+        if track.began is None:
+            track.began = now
+            self._read_again(track, now)
+        page = self._source.poll(track.entity, track.position)
+        if track.worth_writing(page):
+            self._publisher.publish(track.name, page, track.checkpoint(page))
+            track.written, track.unfinished = time.monotonic(), page.more
         page.committed()
-        if not page.more:
-            self._due[entity] = schedule.next(self._began.pop(entity))
+        track.move(page)
 
-    def _publish(self, entity: str, page: Page, position: Position) -> None:
-        key = f"{self.source.name}|{entity}"
-        checkpoint = Outgoing(
-            CHECKPOINTS, key, Checkpoint(source=self.source.name, entity=entity, position=position, at=datetime.now(UTC)), []
-        )
-        if failpoints.mutant("no-checkpoint-transaction"):  # wrong on purpose
-            with self.leadership.transaction() as producer:
-                self.wire.produce(producer, checkpoint)
-        with self.leadership.transaction() as producer:
-            for change in page.changes:
-                self._produce(producer, change)
-            for refused in page.refused:
-                self._refuse(producer, refused)
-            self.leadership.flush()
-            failpoints.reach("page-before-checkpoint")
-            if not failpoints.mutant("no-checkpoint-transaction"):
-                self.wire.produce(producer, checkpoint)
-        if page.changes or page.refused:
-            self.log.info("page", entity=entity, changes=len(page.changes), refused=len(page.refused), more=page.more)
-
-    def _produce(self, producer: Producer, change: Change) -> None:
-        try:
-            self.wire.produce(producer, Outgoing(change.topic, change.key, change.record, change.passage.headers()))
-        except (ValueError, TypeError, ArithmeticError) as error:
-            reason = f"{change.key} does not fit the schema of {change.topic.name}: {type(error).__name__}: {error}"
-            self._refuse(producer, Refused(change.key, change.record.model_dump_json(), RejectedError(reason), change.passage))
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise
-            reason = f"{change.key} is larger than Kafka takes: shorten it in {self.source.name}"
-            self._refuse(producer, Refused(change.key, "", RejectedError(reason), change.passage))
-        else:
-            self._note(producer, change.key, "read", change.passage, None)
-
-    def _refuse(self, producer: Producer, refused: Refused) -> None:
-        letter = DeadLetter(
-            key=refused.key.encode(),
-            value=refused.row.encode(),
-            ref=refused.key,
-            stage="source",
-            worker=self.worker,
-            error=type(refused.error).__name__,
-            reason=refused.error.reason,
-            request=refused.error.request,
-            response=refused.error.response,
-            trace=refused.passage.trace,
-        )
-        self.wire.produce(producer, Outgoing(DEAD_LETTERS, refused.key, letter, refused.passage.headers()))
-        self._note(producer, refused.key, "rejected", refused.passage, refused.error.reason)
-        self.log.warning("dead letter", key=refused.key, reason=refused.error.reason)
-
-    def _note(self, producer: Producer, ref: str, event: str, passage: Passage, detail: str | None) -> None:
-        entry = Audit(
-            ref=ref, event=event, stage="source", worker=self.worker, source_at=passage.source_at, detail=detail, trace=passage.trace
-        )
-        self.wire.produce(producer, Outgoing(AUDIT, ref, entry, passage.headers()))
+    def _read_again(self, track: _Track, now: datetime) -> None:
+        """When the `reread` line has come due, everything is read once more, beside what changes meanwhile."""
+        if track.again or track.position is None or track.read_in_full is None or not track.schedule.reread_due(track.read_in_full, now):
+            return
+        again = self._again[track.entity]
+        track.read_in_full = now
+        again.due, again.position, again.began = now, None, None
+        self._log.info("reading everything again", entity=track.entity)
 
     def _wait(self, error: TransientError) -> None:
         """Until then nothing is asked of the vendor; the membership is kept all the while."""
         self._attempt += 1
         delay = _backoff(self._attempt)
         if isinstance(error, RateLimited):
-            delay = max(error.retry_after, min(60.0, error.retry_after * 2 ** (self._attempt - 1))) * random.uniform(1, 1.2)
+            delay = max(error.retry_after, min(60.0, error.retry_after * 2 ** min(self._attempt - 1, 10))) * random.uniform(1, 1.2)
         self._resume = time.monotonic() + delay
-        self.log.warning("waiting", reason=str(error), seconds=round(delay, 1), attempt=self._attempt)
+        self._log.warning("waiting", reason=str(error), seconds=round(delay, 1), attempt=self._attempt)
 
 
 def resting(schedule: Schedule, at: datetime) -> bool:

@@ -210,28 +210,40 @@ def test_the_memory_follows_the_commit(stack: Brokers, prefix: str, tmp_path: Pa
 
 
 class _Counting:
-    """A source that counts its walks, and is in the middle of one for ever when it is `long`."""
+    """A source that notes what it is asked for; a re-reading takes it three pages."""
 
     name = "counting"
 
     def __init__(self, inner: AcumaticaSource) -> None:
-        self.entities = {"customer": inner.entities["customer"].model_copy(update={"every": 0.2, "reread": "* * * * *"})}
-        self.begins: list[Position | None] = []
+        self.entities = {"customer": inner.entities["customer"].model_copy(update={"every": 0.3, "reread": "* * * * *"})}
+        self.asked: list[str] = []
 
     def poll(self, entity: str, position: Position | None) -> Page:
-        self.begins.append(position)
-        return Page((), {"at": str(len(self.begins))})
+        at = (position or {}).get("at", "start")
+        self.asked.append(at)
+        if at.startswith("full"):
+            return Page((), {"at": f"{at}+"}, more=len(at) < 6)
+        if at == "start" and len(self.asked) > 1:
+            return Page((), {"at": "full"}, more=True)
+        return Page((), {"at": str(len(self.asked))})
 
     def close(self) -> None:
         pass
 
 
 def test_everything_is_read_again_when_it_is_due(stack: Brokers, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At first, and when the `reread` line comes due, the source is polled from no position; else from its last one."""
+    """When the `reread` line comes due, all is read once more from the start, between the polls for changes, which keep their position."""
     with bench(tmp_path / "erp") as erp, lab(stack, prefix, tmp_path) as made:
         source = _Counting(erp.source)
-        due = iter([False, False, True])
+        due = iter([False, True])
         monkeypatch.setattr("weighlock.settings.Schedule.reread_due", lambda *_: next(due, False))
         with serving(made, source):
-            eventually("some walks", lambda: len(source.begins) >= 6)
-        assert source.begins[:6] == [None, {"at": "1"}, {"at": "2"}, None, {"at": "4"}, {"at": "5"}]
+            eventually("it is read again", lambda: "full++" in source.asked)
+            asked = len(source.asked)
+            eventually("two polls more", lambda: len(source.asked) > asked + 1)
+        assert source.asked[:4] == ["start", "1", "2", "start"]
+        assert [at for at in source.asked[3:] if at.startswith(("start", "full"))] == ["start", "full", "full+", "full++"]
+        assert next(at for at in source.asked[4:] if at.isdigit()) == "3"
+        positions = {one.entity: one.position for one in made.published("checkpoint")}
+        assert positions["customer|reread"] == {}
+        assert positions["customer"]["at"].isdigit()
