@@ -12,12 +12,13 @@ from sinks.contract import Answer, Resolved
 from weighlock.errors import RejectedError, TransientError
 
 #: So many failures in a row without a success: give the batch back, its records may find neighbours that succeed.
-FRUITLESS = 8
+FRUITLESS = 6
+LONGEST_WAIT = 10.0
 
 
 def backoff(failures: int) -> float:
     """Seconds to wait after so many failures in a row, with jitter."""
-    return min(30.0, 0.25 * 2.0**failures) * random.uniform(0.5, 1.0)
+    return min(LONGEST_WAIT, 0.25 * 2.0**failures) * random.uniform(0.5, 1.0)
 
 
 class GivenUp(Exception):

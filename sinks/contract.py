@@ -53,10 +53,14 @@ class Claims(Protocol):
 
 
 class Target(Protocol):
-    """One system that is written to. `objects` are the kinds of wishes that it takes."""
+    """One system that is written to. `objects` are the kinds of wishes that it takes.
+
+    `longest_call`: a call without an answer may still take effect so many seconds later.
+    """
 
     system: str
     objects: tuple[str, ...]
+    longest_call: float
 
     def check(self) -> None:
         """Can we work there? `ConfigError` (all that is wrong, and what to do), `AuthError`, `TransientError`."""

@@ -20,6 +20,7 @@ class HubSpotTarget:
 
     system = "hubspot"
     objects: tuple[str, ...] = ("company", "contact")
+    longest_call = 100.0  # then Cloudflare gives up (facts/hubspot.md §8)
 
     def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
         self._client = client or HubSpot(settings.need_hubspot())

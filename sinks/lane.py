@@ -7,31 +7,27 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.codec import Undecodable
 from schemas.records import Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import by_name
-from sinks.attempts import Attempts, backoff
+from sinks.again import AGAIN, Again
+from sinks.attempts import Attempts, GivenUp, backoff
 from sinks.contract import Answer, Resolved, Target, Written
-from sinks.entries import Entries, passage
+from sinks.entries import Entries
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
 from sinks.links import Links
+from sinks.member import Member, Moved
 from weighlock import failpoints
 from weighlock.errors import RateLimited, RejectedError, TransientError
-from weighlock.kafka.wire import Outgoing, Wire, consumer, producer
+from weighlock.kafka.wire import Wire, consumer, producer
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-#: On a wish that was read before: somebody else's call may have gone over it, write it once more.
-AGAIN = "weighlock-again"
 #: A connector's calls are repeated once when nobody knows whether they were carried out; then `Attempts` looks for the culprit.
 PATIENCE = 2
-
-
-class Moved(Exception):
-    """The batch is no longer ours, or its transaction was aborted: drop it and rewind."""
 
 
 class Loop(Protocol):
@@ -41,15 +37,12 @@ class Loop(Protocol):
     target: Target
     links: Links
     attempts: Attempts
-    consumer: Consumer
-    offsets: Consumer
+    member: Member
+    again: Again
     batch: int
 
-    def hold(self, here: TopicPartition) -> None: ...
-    def forget_lease(self) -> None: ...
     def wait(self, seconds: float, why: str) -> None: ...
     def claims(self, kind: str, record: str, system: str) -> str | None: ...
-    def write_again(self, outgoing: Sequence[Outgoing]) -> None: ...
 
 
 class Lane:
@@ -64,7 +57,9 @@ class Lane:
         self.stale = False  # something read was not done: to be rewound
         self.unsure = True  # links may have come that nobody saw
         self.ledger = Ledger()
+        self._doubtful: list[Wish] = []  # written perhaps, while the partition was perhaps another's
         self._called, self._patience, self._first = False, PATIENCE, 0
+        self._calling: list[Wish] = []
         self._untold = 0  # so many of the next messages may have been written by somebody who recorded nothing
 
     def open(self) -> int:
@@ -79,22 +74,25 @@ class Lane:
         for message in wire.read(self.waiting, [self.partition]):
             ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
         self.ledger, self.unsure, self._untold = ledger, True, self.loop.batch
-        at = self.committed()
+        at = self.loop.member.committed(self.partition)
         log.info("partition taken", partition=self.partition, known=len(ledger.results), waiting=len(ledger.waiting), at=at)
         return at
 
     def at(self, offset: int) -> TopicPartition:
         return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
 
-    def committed(self) -> int:
-        offset: int = self.loop.offsets.committed([self.at(0)], 30)[0].offset
-        return offset if offset >= 0 else OFFSET_BEGINNING
-
-    def rewind(self) -> None:
-        """Back to what is committed; the ledger is that already."""
-        self.loop.forget_lease()
-        if self.live:
-            self.loop.consumer.seek(self.at(self.committed()))
+    def recover(self) -> None:
+        """Back to what is committed. Only who is still a member may fence what was there before: `Moved` if we are not."""
+        if not self.live:
+            return
+        member = self.loop.member
+        member.forget_lease()
+        member.hold(self.at(max(member.committed(self.partition), 0)))
+        self._doubtful.clear()  # it was ours all the time: what is read again is written in its turn
+        if self.broken:
+            self.open()
+            self.broken = False
+        member.seek(self.at(member.committed(self.partition)))
         self.stale, self.unsure, self._untold = False, True, self.loop.batch
 
     def batches(self, messages: Sequence[Any]) -> list[list[Any]]:
@@ -109,6 +107,12 @@ class Lane:
             found[-1].append(message)
         return [batch for batch in found if batch]
 
+    def give_away(self) -> None:
+        """The next owner may have written something newer before our last call took effect."""
+        self.live = False
+        self.loop.again.owe(self._doubtful)
+        self._doubtful.clear()
+
     def step(self, messages: Sequence[Any]) -> None:
         """A batch, from its bytes to the commit. Whatever is raised (`Moved`, `KafkaException`, `GivenUp`, ours): nothing was committed."""
         if not self.live:
@@ -122,16 +126,18 @@ class Lane:
         todo = self._judge(newest, entries)
         if failpoints.mutant("ack-before-write"):
             self._first = messages[-1].offset() + 1
-            self.loop.consumer.commit(offsets=[self.at(self._first)], asynchronous=False)
+            self.loop.member.commit(self.at(self._first))
         try:
             for round_ in _rounds(todo):
                 self._write(round_, entries)
             if todo:
                 failpoints.reach("answer-before-result")
             self.transact(entries, messages[-1].offset() + 1)
-        except (Moved, KafkaException):
-            if self._called:  # we may have written after a newer owner did
-                self.loop.write_again([self._once_more(one.wish) for one, _ in todo])
+        except (Moved, KafkaException, GivenUp, TransientError):
+            if self._called:
+                self._doubtful += [one.wish for one, _ in todo]
+                if not self.live:
+                    self.give_away()
             raise
 
     def release(self, refs: Sequence[str]) -> None:
@@ -166,7 +172,7 @@ class Lane:
         """One call of the connector's, made only while the partition is ours; repeated when what is in its way has passed."""
         failures = 0
         while True:
-            self.loop.hold(self.at(self._first))
+            self.loop.member.hold(self.at(self._first))
             self._called = True
             try:
                 return call()
@@ -174,6 +180,8 @@ class Lane:
                 self._pause(limited.retry_after * 1.05 + 0.01, str(limited))
             except TransientError as error:
                 failures += 1
+                if error.ambiguous:  # it may still take effect when its time is over, and go over what is written until then
+                    self.loop.again.owe(self._calling, self.loop.target.longest_call)
                 if error.ambiguous and failures >= self._patience:
                     raise
                 self._pause(backoff(failures), str(error))
@@ -186,7 +194,7 @@ class Lane:
                 self.loop.wire.produce(self._producer, outgoing)
             self._producer.flush(30)
             if offset is not None:
-                group = self.loop.consumer.consumer_group_metadata()
+                group = self.loop.member.metadata()
                 self._producer.send_offsets_to_transaction([self.at(offset)], group, 30)
                 failpoints.reach("result-before-commit")
             self._producer.commit_transaction(30)
@@ -269,6 +277,7 @@ class Lane:
 
     def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
         self._patience = PATIENCE if len(group) > 1 else 1
+        self._calling = [one.wish for one in group]
         found = dict(self.loop.target.write(group, self.ask, self.loop.claims))
         silent = [one.wish.subject for one in group if one.wish.subject not in found]
         if silent:
@@ -294,9 +303,6 @@ class Lane:
     def _resolve(self, ref: str) -> str | None:
         peer = self.loop.links.peer(ref, self.system)
         return Ref.parse(peer).id if peer is not None else None
-
-    def _once_more(self, wish: Wish) -> Outgoing:
-        return Outgoing(self.upserts, wish.subject, wish, [*passage(wish).headers(), (AGAIN, b"1")])
 
     def _pause(self, seconds: float, why: str) -> None:
         self.loop.wait(seconds, why)

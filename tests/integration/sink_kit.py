@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import signal
@@ -25,6 +26,7 @@ from schemas.records import Audit, DeadLetter, Link, Match, Record, Reference, R
 from schemas.refs import link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, RESULTS_HUBSPOT, UPSERTS_HUBSPOT, Topic
 from sinks.base import run
+from sinks.contract import Target
 from sinks.entries import passage
 from sinks.hubspot import HubSpotTarget
 from sinks.hubspot_setup import setup
@@ -114,24 +116,41 @@ class Sandbox:
 class Desk:
     """One deployment's topics: wishes in, and an account of what became of them."""
 
-    def __init__(self, kafka: str, registry: str, prefix: str, sandbox: Sandbox, folder: Path, **more: Any) -> None:
-        self.sandbox, self.folder = sandbox, folder
-        section = {"url": sandbox.url, "token": HUBSPOT_TOKEN, **more.pop("hubspot", {})}
+    upserts = UPSERTS_HUBSPOT
+
+    def __init__(self, kafka: str, registry: str, prefix: str, sandbox: Sandbox | None, folder: Path, **more: Any) -> None:
+        self.folder = folder
+        section = {"url": sandbox.url if sandbox else "http://127.0.0.1:9", "token": HUBSPOT_TOKEN, **more.pop("hubspot", {})}
         self.settings = Settings(
             kafka=kafka, registry=registry, prefix=prefix, tenant=TENANT, state=folder, hubspot=section, **{"partitions": 4, **more}
         )
         self.registry = Registry(registry)
         apply(self.settings, admin_client(self.settings), self.registry)
         self.wire = Wire(self.settings, Codec(self.registry, prefix))
-        with sandbox.client() as client:
-            setup(client, (table.GROUP["name"], table.GROUP["label"]), definitions())
+        if sandbox is not None:
+            self.sandbox = sandbox
+            with sandbox.client() as client:
+                setup(client, (table.GROUP["name"], table.GROUP["label"]), definitions())
         self._producer = producer(self.settings)
         self._workers: dict[str, Popen[bytes]] = {}
 
-    def send(self, *wishes: Wish) -> None:
+    def send(self, *wishes: Wish, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
         for wish in wishes:
-            self.wire.produce(self._producer, Outgoing(UPSERTS_HUBSPOT, wish.subject, wish, passage(wish).headers()))
+            self.wire.produce(self._producer, Outgoing(UPSERTS_HUBSPOT, wish.subject, wish, [*passage(wish).headers(), *headers]))
         assert self._producer.flush(30) == 0
+
+    def encoded(self, wish: Wish) -> bytes:
+        return self.wire.codec.encode(UPSERTS_HUBSPOT, wish)
+
+    def elsewhere(self, prefix: str) -> Wire:
+        """A wire to topics that nobody made."""
+        settings = self.settings.model_copy(update={"prefix": prefix})
+        return Wire(settings, Codec(self.registry, prefix))
+
+    def with_settings(self, settings: Settings) -> Desk:
+        found = copy.copy(self)
+        found.settings, found.wire = settings, Wire(settings, self.wire.codec)
+        return found
 
     def send_raw(self, key: str, value: bytes | None, partition: int = 0) -> None:
         self._producer.produce(self.wire.name(UPSERTS_HUBSPOT), value, key.encode(), partition)
@@ -200,14 +219,14 @@ class Desk:
 
 
 @contextmanager
-def sink_running(desk: Desk) -> Iterator[Callable[[], None]]:
+def sink_running(desk: Desk, target: Target | None = None) -> Iterator[Callable[[], None]]:
     """The sink in a thread of this process. Gives a function that raises what ended it, if anything did."""
     stop, ended = Event(), []
-    target = HubSpotTarget(desk.settings, definitions())
+    chosen = target or HubSpotTarget(desk.settings, definitions())
 
     def work() -> None:
         try:
-            run(desk.settings, desk.wire, target, "here", stop)
+            run(desk.settings, desk.wire, chosen, "here", stop)
         except BaseException as error:
             ended.append(error)
 
