@@ -41,9 +41,7 @@ def objections(reader: dict[str, Any], writer: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_todays_schema_reads_what_was_released(name: str) -> None:
     """No schema changed so that what is on the topics could no longer be read."""
-    assert (RELEASED / f"{name}.avsc").exists(), (
-        f"a new record: copy {name}.avsc to schemas/avro/released as its first form"
-    )
+    assert (RELEASED / f"{name}.avsc").exists(), f"a new record: copy {name}.avsc to schemas/avro/released as its first form"
     assert objections(schema(name), schema(name, released=True)) == []
 
 
