@@ -84,11 +84,12 @@ def _value(source: Record, field: Field, context: Context) -> str | Decimal | bo
         website, email = (text(value_at(source, path)) for path in paths)
         return domain_of(website, email, context.free_mail)
     if kind == "phone":
-        return next((text(value_at(source, path)) for path in paths if text(value_at(source, f"{path}Type")) == wanted), None)
+        found = (text(value_at(source, path)) for path in paths if text(value_at(source, f"{path}Type")) == wanted)
+        return next((number for number in found if number), None)
     value = value_at(source, paths[0])
     if kind == "decimal":
         return value if value is None else Decimal(value)
     if kind == "flag":
         return bool(value)
-    found = text(value)
-    return found.lower() if kind == "lower" and found is not None else found
+    words = text(value)
+    return words.lower() if kind == "lower" and words is not None else words

@@ -1,8 +1,8 @@
 """Acumatica's words and ours, a row for each field. `normalise` reads by it; the docs are made from it.
 
 Kinds: `text` trimmed · `lower` trimmed, lower case · `decimal` · `flag` a boolean, a missing one is false · `number` an integer as text ·
-`phone:TYPE` the number among Phone1-Phone3 whose type is TYPE (facts/acumatica.md §13.1) · `domain` the registrable domain of the
-first that is filled (streams/domains.py).
+`phone:TYPE` the first number among Phone1-Phone3 that is filled and of that type (facts/acumatica.md §13.1) · `domain` the registrable
+domain of the first that is filled (streams/domains.py).
 
 The lengths are Acumatica's columns (facts/acumatica.md §13.2): they bind who writes there, not who reads.
 """
