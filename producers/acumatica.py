@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, ref_of
-from producers.acumatica_walk import STAMP, Position, Walk
+from producers.acumatica_walk import STAMP, Ask, Position, Walk
 from producers.base import Change, Page, Refused
 from schemas.headers import Passage, new_trace
 from weighlock import failpoints
 from weighlock.clients.acumatica import Acumatica, Reads
 from weighlock.clients.acumatica_values import Row, any_of, instant, literal
-from weighlock.errors import RejectedError
+from weighlock.errors import RejectedError, TransientError
 from weighlock.settings import Schedule, Settings
 
 #: Room for the codes in one `$filter`, encoded: IIS takes 2,048 characters of query where nobody has raised it.
 FILTER_ROOM = 1700
 CONTACT_FILTER_ROOM = 1200
+SMALLEST_PAGE = 25
 
 
 class AcumaticaSource:
@@ -42,6 +44,7 @@ class AcumaticaSource:
 
     def _forget(self) -> None:
         self._checked = False
+        self._sizes = {entity: walk.size for entity, walk in self._walks.items()}
         #: By entity: can the site filter by stamp and key at once? None: not known yet.
         self._by_key: dict[str, bool] = {}
         #: By entity and id: the stamp and the digest of what was published last, as far back as the overlap reaches.
@@ -56,7 +59,7 @@ class AcumaticaSource:
 
     def poll(self, entity: str, position: Position | None) -> Page:
         """See `producers.base.Source`. Positions: `acumatica_walk`."""
-        table, walk = TABLES[entity], self._walks[entity]
+        table, walk = TABLES[entity], replace(self._walks[entity], size=self._sizes[entity])
         with self._client.page():
             if not self._checked:
                 self._client.check()
@@ -65,7 +68,7 @@ class AcumaticaSource:
             full, skipping = position["walk"] == "full", failpoints.mutant("skip-paging")
             by_key = full or self._filters_by_key(table)
             ask = walk.ask(position, by_key, skipping)
-            rows = self._client.list(table.name, table.select, table.expand, ask.filter, ask.top, ask.skip)
+            rows = self._rows(table, ask)
             if any(row.get(table.key) is None for row in rows):
                 raise RejectedError(f"Acumatica lists rows of {table.name} without {table.key}: there is no paging without it")
             turn = walk.turn(position, [row[table.key] for row in rows], by_key, skipping)
@@ -77,6 +80,15 @@ class AcumaticaSource:
             if table is CUSTOMER and not full:
                 gathering.add_contacts_of(fresh)
         return gathering.page(entity, turn.position, turn.more)
+
+    def _rows(self, table: Table, ask: Ask) -> list[Row]:
+        """A page that takes the server too long is asked for again at half its size (facts §4.7)."""
+        try:
+            return self._client.list(table.name, table.select, table.expand, ask.filter, ask.top, ask.skip)
+        except TransientError as error:
+            if error.ambiguous:
+                self._sizes[table.entity] = max(min(SMALLEST_PAGE, self._sizes[table.entity]), self._sizes[table.entity] // 2)
+            raise
 
     def _filters_by_key(self, table: Table) -> bool:
         """Stamp and key stand in different views for customers, and such a filter may silently find nothing (facts §13.1): a row

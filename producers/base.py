@@ -183,7 +183,7 @@ class _Loop:
             if self._leadership.owns and not self._leadership.leads:
                 self._take_over()
             elif self.led and not self._leadership.owns:
-                raise SteppedBack("another copy leads")
+                raise SteppedBack("our place in the group is lost: another copy may lead, or Kafka is away")
             elif self._leadership.leads:
                 self._turn()
 

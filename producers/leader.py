@@ -20,8 +20,8 @@ from weighlock.errors import ConfigError, TransientError
 from weighlock.kafka.wire import Wire, consumer, producer
 from weighlock.settings import Settings
 
-#: Seconds that Kafka has for one answer.
-PATIENCE = 15.0
+#: Seconds that Kafka has for one answer; a stop waits for it.
+PATIENCE = 10.0
 #: A call to a vendor may honestly take minutes; who is dead is found by the session, not by this.
 LONGEST_PAGE_MS = 30 * 60 * 1000
 
@@ -70,7 +70,7 @@ class Leadership:
         """Whether Kafka answers now. ConfigError when it has no topic of checkpoints."""
         topic = self._wire.name(CHECKPOINTS)
         try:
-            found = self._member.list_topics(topic, PATIENCE).topics[topic]
+            found = self._member.list_topics(topic, PATIENCE / 2).topics[topic]
         except KafkaException:
             return False
         if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -81,7 +81,7 @@ class Leadership:
         """Fence whoever led before, then read how far each entity was read: entity -> position."""
         self._producer = producer(self._settings, f"source.{self._name}")
         try:
-            self._producer.init_transactions(4 * PATIENCE)
+            self._producer.init_transactions(3 * PATIENCE)
             found = self._checkpoints()
         except KafkaException as error:
             self._producer = None
@@ -116,7 +116,7 @@ class Leadership:
     def _abort(self) -> None:
         assert self._producer is not None
         try:
-            self._producer.abort_transaction(PATIENCE)
+            self._producer.abort_transaction(PATIENCE / 2)
         except KafkaException as error:
             raise SteppedBack(f"could not abort the page: {error.args[0].str()}") from error
 

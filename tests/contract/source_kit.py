@@ -82,7 +82,10 @@ def bench(folder: Path, book: Book | None = None, given: dict[str, Any] | None =
     class Listening(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             requests.append(request)
-            return transport.handle_request(request)
+            try:
+                return transport.handle_request(request)
+            except ConnectionResetError as error:  # how the sandbox drops a connection that is none
+                raise httpx.ReadError(str(error)) from error
 
     settings = Settings(
         kafka="127.0.0.1:1",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from producers.base import Source, run
 from schemas.records import (
     AcumaticaRow,
@@ -88,7 +90,14 @@ class Lab:
 
     def settled(self, seconds: float = 40) -> None:
         """Wait until the topics hold the last state of every record."""
-        eventually("the topics hold every record as it is", lambda: not self.behind(), seconds, 0.5)
+
+        def all_there() -> bool:
+            try:
+                return not self.behind()
+            except KafkaException:  # a broker that has just come back
+                return False
+
+        eventually("the topics hold every record as it is", all_there, seconds, 0.5)
 
     def stop(self) -> None:
         for worker in self.workers:

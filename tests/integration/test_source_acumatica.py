@@ -21,6 +21,7 @@ from tests.integration.source_lab import lab, leads, serving
 from weighlock.errors import TransientError
 from weighlock.kafka.registry import Registry
 from weighlock.kafka.wire import Wire
+from weighlock.stack import Stack
 
 
 def test_first_everything_then_changes(stack: Brokers, prefix: str, tmp_path: Path) -> None:
@@ -207,6 +208,25 @@ def test_the_memory_follows_the_commit(stack: Brokers, prefix: str, tmp_path: Pa
             erp.edit(entity="customer", key="O'BRIEN", fields={"CustomerName": "Changed"})
             changed = eventually("the change is there", lambda: [one for one in made.published("customer") if one.change == "upsert"])
         assert [one.CustomerName for one in changed] == ["Changed"]
+
+
+def test_a_broker_that_is_away(local_stack: Stack, prefix: str, tmp_path: Path) -> None:
+    """Killed under way and back: it waits, says so, and nothing is missing. Meanwhile a start waits too, and a SIGTERM is heard."""
+    with lab(Brokers(local_stack.kafka, local_stack.registry), prefix, tmp_path) as made:
+        worker, late = made.worker("one"), made.worker("late")
+        worker.start()
+        made.settled()
+        local_stack.kill_kafka()
+        try:
+            made.erp.edit(random=15, seed=8)
+            late.start()
+            for one in (worker, late):
+                eventually("it says that Kafka is away", lambda one=one: "Kafka does not answer" in one.log.read_text(), 60)
+            late.signal(signal.SIGTERM)
+            assert late.wait(25) == 0
+        finally:
+            local_stack.start_kafka()
+        made.settled(60)
 
 
 class _Counting:

@@ -16,7 +16,7 @@ from sandbox.data import load
 from schemas.records import SourceAcumaticaContact, SourceAcumaticaCustomer
 from tests.contract.source_kit import bench, with_contacts
 from weighlock.clients.acumatica_values import encoded
-from weighlock.errors import AuthError, ConfigError, RejectedError
+from weighlock.errors import AuthError, ConfigError, RejectedError, TransientError
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 DEMO = load("demo", customers=40, contacts=100)
@@ -226,3 +226,18 @@ def test_another_version_and_no_rights_stop_it(tmp_path: Path) -> None:
         made.source.poll("customer", None)
     with bench(tmp_path, forbidden="Contact") as made, pytest.raises(AuthError, match="Contact"):
         made.source.poll("contact", None)
+
+
+def test_a_page_that_takes_too_long_is_halved(tmp_path: Path) -> None:
+    """After a call without an answer the page is half as long, down to a limit; other troubles change nothing."""
+    with bench(tmp_path, given={"page_size": 80}) as made:
+        made.site.control("faults", kind="status", path="/Customer", times=1, args={"status": 503})
+        with pytest.raises(TransientError):
+            made.source.poll("customer", None)
+        for path in ("/Customer", "/Customer", "/Customer"):
+            made.site.control("faults", kind="reset", path=path)
+            with pytest.raises(TransientError):
+                made.source.poll("customer", None)
+        records, _ = made.walk("customer")
+        assert [one["$top"] for one in made.calls("Customer")] == ["80", "80", "40", "25", "25", "25"]
+        assert len(records) == 40
