@@ -26,10 +26,11 @@ EDGES: dict[str, tuple[str | None, tuple[Topic, ...], tuple[Topic, ...]]] = {
 
 @dataclass(frozen=True)
 class Flight:
-    """`lag`: records that are there and not committed as read; `written`: the end of what it writes, all partitions together;
-    `open`: partitions with an open transaction on them."""
+    """`lag`: records that are there and not committed as read; `sent`: the ends of the partitions that it alone writes, summed up;
+    `written`: the same as readers of committed records see it; `open`: how many of them have an open transaction."""
 
     lag: int
+    sent: int
     written: int
     open: int
 
@@ -40,6 +41,7 @@ class Tower:
     def __init__(self, system: System) -> None:
         self.system = system
         self.admin = admin_client(system.settings)
+        self.away: KafkaException | None = None
 
     def look(self, worker: str) -> Flight:
         """Raises KafkaException while the broker is away."""
@@ -47,6 +49,7 @@ class Tower:
         ends, stable = self.ends(writes), self.ends(writes, committed=True)
         return Flight(
             lag=self.lag(group, reads) if group else 0,
+            sent=sum(ends.values()),
             written=sum(stable.values()),
             open=sum(1 for place, end in ends.items() if stable[place] < end),
         )
@@ -68,9 +71,9 @@ class Tower:
         return {(tp.topic, tp.partition): max(0, tp.offset) for tp in asked[name].result().topic_partitions}
 
     def is_working(self, worker: str, before: Flight, after: Flight) -> bool:
-        """It has a transaction open, or it made progress between two looks and has more to do. A transaction's end marker counts
-        in a lag as well, so a few are not enough."""
-        return after.open > 0 or (after.written > before.written and after.lag > 20)
+        """It sent something between the two looks (so an open transaction is not a dead one's), and has a transaction open or more to
+        do. A transaction's end marker counts in a lag as well, so a few are not enough."""
+        return after.sent > before.sent and (after.open > 0 or after.lag > 20)
 
     def kill_in_flight(self, worker: str, seconds: float = 60) -> str:
         """SIGKILL `worker` while it has work in flight; the line that says so. It is stopped (SIGSTOP) while we look once more, so
@@ -88,12 +91,13 @@ class Tower:
                 victim.signal(signal.SIGCONT)
             before = after
             time.sleep(0.01)
-        raise AssertionError(f"{worker} had nothing in flight for {seconds} s: {before}")
+        raise AssertionError(f"{worker} had nothing in flight for {seconds} s: {before} {self.away}")
 
     def _look(self, worker: str) -> Flight | None:
         try:
             return self.look(worker)
-        except KafkaException:  # it is away for the moment
+        except KafkaException as error:  # it is away for the moment
+            self.away, self.admin = error, admin_client(self.system.settings)  # the old one keeps the epochs of before
             return None
 
     def busy(self, workers: Iterable[str], seconds: float = 60) -> str:
@@ -107,11 +111,15 @@ class Tower:
                     return f"{worker} at work: lag {now.lag}, open transactions on {now.open} partitions"
                 before[worker] = now
             time.sleep(0.01)
-        raise AssertionError(f"nobody had anything in flight for {seconds} s: {before}")
+        raise AssertionError(f"nobody had anything in flight for {seconds} s: {before} {self.away}")
 
     def idle(self) -> bool:
         """Nobody has anything left to read. A transaction's end marker is no record, yet it counts as one: look behind it."""
-        return all(not self.unread(group, reads) for group, reads, _ in EDGES.values() if group)
+        try:
+            return all(not self.unread(group, reads) for group, reads, _ in EDGES.values() if group)
+        except KafkaException:
+            self.admin = admin_client(self.system.settings)
+            return False
 
     def unread(self, group: str, reads: Iterable[Topic]) -> int:
         """How many committed records these topics hold behind the group's committed offsets."""

@@ -1,0 +1,59 @@
+"""What goes wrong, and when: used with a worker as it is and with one that is wrong on purpose (a mutant)."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from tests.harness.system import System, eventually
+
+#: Path of HubSpot's calls that write records.
+WRITES = "batch/(upsert|update|create)"
+
+
+def killed_at(system: System, worker: str, point: str, change: Callable[[], Any], **env: str) -> None:
+    """`worker` is down while `change` is made, starts, and dies at the fail-point. It is not started again here."""
+    victim = system.workers[worker]
+    victim.stop()
+    change()
+    victim.start(WEIGHLOCK_FAILPOINT=point, **env)
+    status = victim.wait(60)
+    assert status == -signal.SIGKILL, f"{worker} ended with {status}:\n{victim.tail()}"
+
+
+def first_sync_with_a_lost_page(system: System, **env: str) -> None:
+    """The producer dies in the first full read, after the second page went out and before its end."""
+    system.start("streams", "sink-hubspot")
+    killed_at(system, "source-acumatica", "page-before-checkpoint:2", lambda: None, WEIGHLOCK_ACUMATICA__PAGE_SIZE="10", **env)
+    system.source.start()
+
+
+def first_sync_with_a_call_that_fails(system: System, **env: str) -> None:
+    """HubSpot answers 503 to every write until the sink is killed over it."""
+    system.fault(system.crm, kind="status", method="POST", path=WRITES, times=10**6, args={"status": 503})
+    system.start("source-acumatica", "streams")
+    system.sink.start(**env)
+    eventually("a write that failed", lambda: any(rule["fired"] for rule in system.crm.get("/faults")))
+    system.sink.kill()
+    system.heal()
+    system.sink.start()
+
+
+def first_sync_while_rows_vanish(system: System, **env: str) -> None:
+    """While the producer pages through the customers, rows before its place are deleted one by one: 30 without a name, so that
+    nobody misses them."""
+    codes = [f"000VOID{number:02d}" for number in range(30)]
+    for code in codes:
+        system.erp.edit(entity="customer", create={"CustomerID": code})
+    system.start("streams", "sink-hubspot")
+    system.source.start(WEIGHLOCK_ACUMATICA__PAGE_SIZE="10", **env)
+    pages = "GET /entity/{endpoint}/{version}/Customer"
+    for number, code in enumerate(codes, start=1):
+        eventually("another page", lambda number=number: calls(system, pages) > number // 3, every=0.02)
+        system.erp.edit(entity="customer", key=code, delete=True)
+
+
+def calls(system: System, route: str) -> int:
+    found: dict[str, int] = system.erp.get("/calls")["routes"].get(route, {})
+    return sum(found.values())
