@@ -40,7 +40,9 @@ class Topic:
     def config(self) -> Mapping[str, str]:
         """Topic configs as Kafka names them. What is replayed is kept for ever; the rest is compacted, early enough to stay small."""
         if self.cleanup == "delete":
-            return {"cleanup.policy": "delete", "retention.ms": FOR_EVER}
+            # a dead letter is larger than the record in it, which may be as large as Kafka allows by default (1 MiB)
+            room = {"max.message.bytes": str(2 << 20)} if self.record == "DeadLetter" else {}
+            return {"cleanup.policy": "delete", "retention.ms": FOR_EVER, **room}
         return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "delete.retention.ms": str(7 * DAY_MS)}
 
 

@@ -20,6 +20,7 @@ from streams import guards
 from streams.contract import Context, Incoming, Links, Sendable, Stage
 from streams.domains import free_mail
 from streams.engine import engine, table, topics
+from streams.logs import quieten
 from streams.ready import wait_until_ready
 from streams.routes import STAGES
 from streams.stage import process
@@ -36,8 +37,7 @@ def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
     different `worker` names. Waits for broker, topics and registry first; `ConfigError` where the topics are not as they should be."""
     guards.install(_off())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust has its own
-    for name in ("faust", "mode", "aiokafka", "httpx", guards.__name__):  # a page of tables at each rebalance, a line for each call
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten()
     wait_until_ready(settings, codec)
     settings.state.mkdir(parents=True, exist_ok=True)  # Faust makes only the last folder of its own
     app = build(settings, codec, worker)

@@ -47,6 +47,7 @@ def engine(settings: Settings, name: str, worker: str = "0", **changed: Any) -> 
         "producer_linger": 0.005,
         "producer_max_batch_size": 262_144,
         "producer_compression_type": "lz4",
+        "producer_max_request_size": 2 << 20,  # a dead letter holds the largest record there is, and then some
         "table_standby_replicas": 0,
         "web_enabled": False,
         "web_tables_enabled": False,

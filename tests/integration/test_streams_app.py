@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from schemas.headers import Passage
 from schemas.records import Audit, DeadLetter, Link, Wish
@@ -99,6 +101,21 @@ def test_kill_between_output_and_commit_repeats_and_loses_nothing(streams: Lab) 
         version = Passage.read(message.headers()).version
         by_subject.setdefault((message.key() or b"").decode(), set()).add(-1 if version is None else version)
     assert all(len(versions) == 1 for versions in by_subject.values())
+
+
+def test_largest_poison_there_is(streams: Lab) -> None:
+    """Bytes as many as a topic takes, and no record, are a dead letter whole; the next record goes on."""
+    poison = os.urandom((1 << 20) - 100)
+    producer = Producer({"bootstrap.servers": streams.settings.kafka, "message.max.bytes": 2 << 20, "partitioner": "murmur2_random"})
+    producer.produce(streams.wire.name(SOURCE_CUSTOMER), poison, ALICE.encode())
+    assert producer.flush(20) == 0
+    streams.send(a_customer())
+    streams.producer.flush()
+    streams.start()
+    assert [wish.subject for wish in until(lambda: wishes(streams), "the neighbour's wish")] == [ALICE]
+    (letter,) = (streams.wire.decode(DeadLetter, message) for message in streams.all(DEAD_LETTERS))
+    assert letter is not None
+    assert letter.value == poison
 
 
 def test_two_workers_share_the_partitions(streams: Lab) -> None:
