@@ -89,12 +89,13 @@ def incoming(event: Any, prefix: str) -> Incoming:
 
 async def _patiently(step: Callable[[], list[Sendable]]) -> list[Sendable]:
     """The registry may be away for a moment: the record waits, and everything behind it."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + PATIENCE_SECONDS
     while True:
         try:
             return step()
         except TransientError as error:
-            if asyncio.get_running_loop().time() > deadline:
+            if clock() > deadline:
                 raise
             log.warning("waiting: %s", error)
             await asyncio.sleep(random.uniform(0.5, 2))

@@ -56,9 +56,15 @@ def _know_schemas(settings: Settings, codec: Codec) -> None:
 
 
 def _patiently(step: Callable[[], None], who: str) -> None:
+    waited = False
     while True:
         try:
-            return step()
+            step()
+            break
         except TransientError as error:
-            log.warning("waiting for %s: %s", who, error)
+            if not waited:
+                log.warning("waiting for %s: %s", who, error)
+            waited = True
             time.sleep(random.uniform(1, 3))
+    if waited:
+        log.info("%s is back", who)
