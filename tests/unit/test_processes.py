@@ -22,7 +22,7 @@ PARENT = """
 import sys, threading, time
 from weighlock import processes
 if len(sys.argv) > 1: sys.platform = sys.argv[1]
-command = [sys.executable, "-c", "import os, time; os.write(1, b'up\n'); time.sleep(600)"]
+command = [sys.executable, "-c", "import os, time; os.write(1, bytes([117, 112, 10])); time.sleep(600)"]
 children = [processes.spawn(command)]
 thread = threading.Thread(target=lambda: (children.append(processes.spawn(command)), input()))
 thread.start(); thread.join()
