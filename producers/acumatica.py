@@ -138,13 +138,16 @@ class _Gathering:
         return Page(self._changes, position, more, self._refused, lambda: self._commit(entity, position))
 
     def _commit(self, entity: str, position: Position) -> None:
-        """Now that it is safe in Kafka: what need not be published again."""
-        self._source._visited.update(self._visited)
+        """Now that it is safe in Kafka: what need not be published again, as far back as the next window will reach."""
+        source = self._source
+        source._visited.update(self._visited)
+        since = source._walks[entity].reach(position)
         for table, row in self._published:
-            self._source._seen[table.entity][str(row["id"])] = (instant(row[STAMP]), _digest(row))
-        if position["walk"] == "idle":  # the next window shows nothing older
-            since, seen = datetime.fromisoformat(position["since"]), self._source._seen
-            seen[entity] = {note: entry for note, entry in seen[entity].items() if entry[0] >= since}
+            if (stamp := instant(row[STAMP])) >= since:
+                source._seen[table.entity][str(row["id"])] = (stamp, _digest(row))
+        if position["walk"] == "idle":
+            seen = source._seen[entity]
+            source._seen[entity] = {note: entry for note, entry in seen.items() if entry[0] >= since}
 
     def _add(self, table: Table, row: Row, own: Mapping[str, str | None]) -> None:
         passage = Passage(new_trace(), SYSTEM, _source_at(row, self._read_at))

@@ -114,8 +114,12 @@ class Walk:
             True,
         )
 
+    def reach(self, position: Position) -> datetime:
+        """Where the window after this walk begins: nothing older will be seen again."""
+        return _at(position["since"]) if position["walk"] == "idle" else _at(position["clock"]) - self.overlap
+
     def _end(self, position: Position) -> Position:
-        return {"walk": "idle", "since": _text(_at(position["clock"]) - self.overlap)}
+        return {"walk": "idle", "since": _text(self.reach(position))}
 
 
 def _window(since: str, until: str) -> str:
