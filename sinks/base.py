@@ -117,9 +117,11 @@ class Sink:
                 lane.recover()
                 return  # what was read is read again
             if lane.unsure:
-                lane.release_resolved()
-            elif here := [one.ref for one in arrivals if one.system == self.target.system and one.peer is not None]:
-                lane.release(here)
+                lane.catch_up()
+            else:
+                lane.release([one.ref for one in arrivals if one.system == self.target.system and one.peer is not None])
+                for one in arrivals:
+                    lane.contest(one.ref, one.peer)
             if expire:
                 lane.expire()
             for batch in lane.batches(messages):
@@ -154,7 +156,8 @@ class Sink:
 
     def wait(self, seconds: float, why: str) -> None:
         """See `Member.wait`."""
-        log.warning("waits", sink=self.target.system, seconds=round(seconds, 2), why=why)
+        say = log.warning if seconds > 2 else log.info
+        say("waits", sink=self.target.system, seconds=round(seconds, 2), why=why)
         for partition in self.member.wait(seconds):
             if lane := self.lanes.get(partition):
                 lane.stale = True

@@ -13,16 +13,17 @@ from schemas.codec import Undecodable
 from schemas.records import Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import by_name
-from sinks.again import AGAIN, Again
+from sinks.again import Again
 from sinks.attempts import Attempts, GivenUp, backoff
 from sinks.contract import Answer, Resolved, Target, Written
 from sinks.entries import Entries
+from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
 from sinks.links import Links
 from sinks.member import Member, Moved
 from weighlock import failpoints
 from weighlock.errors import RateLimited, RejectedError, TransientError
-from weighlock.kafka.wire import Wire, consumer, producer
+from weighlock.kafka.wire import Wire, producer
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class Lane:
         self.loop, self.partition = loop, partition
         self.system = loop.target.system
         self.upserts, self.results, self.waiting = (by_name(f"{kind}.{self.system}") for kind in ("upserts", "results", "waiting"))
+        self._inbox = Inbox(loop.wire, self.upserts, partition, loop.target.objects)
         self.live = True
         self.broken = False  # the end of its last transaction is unknown: to be opened anew
         self.stale = False  # something read was not done: to be rewound
@@ -109,6 +111,8 @@ class Lane:
 
     def give_away(self) -> None:
         """The next owner may have written something newer before our last call took effect."""
+        if self.live:
+            log.info("partition given away", partition=self.partition)
         self.live = False
         self.loop.again.owe(self._doubtful)
         self._doubtful.clear()
@@ -152,11 +156,22 @@ class Lane:
         if len(subjects) > self.loop.batch * 5:
             self.release(refs)
 
-    def release_resolved(self) -> None:
-        """All that waits is held against the links as they are now."""
+    def catch_up(self) -> None:
+        """All that waits, and all that we wrote, is held against the links as they are now."""
         refs = {reference.ref for waiting in self.ledger.waiting.values() for wish in waiting.wishes for reference in wish.references}
         self.release([ref for ref in sorted(refs) if self._resolve(ref) is not None])
+        for result in list(self.ledger.results.values()):
+            if result.target is not None:
+                self.contest(result.target, self.loop.links.peer(result.target, Ref.parse(result.subject).system))
         self.unsure = False
+
+    def contest(self, target: str, peer: str | None) -> None:
+        """A link gives the record that we wrote this subject into to another one: two processes may have adopted it at the same time.
+        Written again by its key, each of them gets or keeps one of its own."""
+        subject = self.ledger.holder(target)
+        if subject is not None and peer is not None and peer != subject and Ref.parse(peer).system == Ref.parse(subject).system:
+            log.warning("a record is claimed twice", target=target, one=subject, other=peer)
+            self.loop.again.owe(self._inbox.last_written(subject, self.ledger))
 
     def expire(self) -> None:
         """What waited longer than the limit becomes a dead letter."""
@@ -210,42 +225,10 @@ class Lane:
 
     def _receive(self, message: Any, entries: Entries) -> Received | None:
         try:
-            wish = self.loop.wire.decode(Wish, message)
-            if wish is None:
-                raise Undecodable("empty: a wish is never deleted")
-            self._admit(wish)
-        except (Undecodable, RejectedError, ValueError) as error:
+            return self._inbox.receive(message, self.ledger)
+        except (Undecodable, RejectedError) as error:
             entries.dead_letter(message, None, error)
             return None
-        again = any(name == AGAIN for name, _ in message.headers() or ())
-        received = Received(wish, message.offset(), again, message)
-        return self._last_written(received) if again else received
-
-    def _admit(self, wish: Wish) -> None:
-        Ref.parse(wish.subject)
-        if wish.object not in self.loop.target.objects:
-            raise RejectedError(f"{self.system} takes {', '.join(self.loop.target.objects)}, not {wish.object}")
-        own = self.loop.wire.partition(self.upserts, wish.subject)
-        if own != self.partition:
-            raise RejectedError(f"{wish.subject} belongs to partition {own}, not {self.partition}: was it sent with another partitioner?")
-
-    def _last_written(self, received: Received) -> Received:
-        """What the ledger says we wrote last, where that is newer than the wish that asks to be written again."""
-        state = self.ledger.state(*received.facet)
-        if state is None or state.offset is None or state.version <= received.wish.version:
-            return received
-        reader = consumer(self.loop.wire.settings, "reader")
-        try:
-            reader.assign([self.at(state.offset)])
-            message = None
-            while message is None or message.error():
-                message = reader.poll(30)
-                if message is None:
-                    raise TransientError(f"the wish at offset {state.offset} cannot be read")
-            wish = self.loop.wire.decode(Wish, message)
-        finally:
-            reader.close()
-        return Received(wish, state.offset, True, received.message) if wish is not None else received
 
     def _judge(self, newest: Sequence[Received], entries: Entries) -> list[tuple[Received, Verdict]]:
         todo = []

@@ -328,6 +328,17 @@ def test_what_a_dead_owner_did_is_not_folded_away(stack, prefix: str, tmp_path) 
     assert target.held[company(1, 0).subject].wish.properties["name"] == "as it was"
 
 
+def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:
+    """A link that gives our record to another subject has it written again by its key; then the link is ours again."""
+    wish = company(next(numbers), 1)
+    bench.desk.send(wish)
+    bench.until_events(wish, written=1)
+    target = bench.desk.links()[wish.subject]
+    bench.desk.send_link(target, "acumatica:customer:another", "acumatica")
+    bench.until_events(wish, written=2)
+    bench.until(lambda: bench.desk.links()[target] == wish.subject, "the link")
+
+
 def test_credentials_refused_end_it(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
     """`AuthError` in a call ends the run with its message; the batch is not done and is there for the next run."""
     desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()

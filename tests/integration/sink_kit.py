@@ -104,6 +104,11 @@ class Sandbox:
                 found[value] = row["properties"] | {"id": row["id"]}
         return found
 
+    def searchable(self, kind: str, domain: str) -> bool:
+        """Does the index have it? It is seconds behind."""
+        with self.client() as client:
+            return bool(client.search(kind, [{"propertyName": "domain", "operator": "EQ", "value": domain}], ["domain"])[0])
+
     def calls(self, path: str) -> int:
         """How many calls of that path were answered, by any status."""
         return sum(sum(by_status.values()) for route, by_status in self.get("calls")["routes"].items() if path in route)
@@ -176,6 +181,13 @@ class Desk:
 
     def worker(self, member: str) -> Popen[bytes]:
         return self._workers[member]
+
+    def owned(self, member: str) -> list[int]:
+        """The partitions that the member has, by its log."""
+        last: dict[int, str] = {}
+        for event, partition in re.findall(r"partition (taken|given away).*? partition=(\d+)", self.log(member)):
+            last[int(partition)] = event
+        return sorted(partition for partition, event in last.items() if event == "taken")
 
     def kill(self, member: str) -> None:
         self._workers[member].kill()

@@ -106,6 +106,24 @@ def test_a_late_call_of_a_stopped_owner_does_not_stay(desk: Desk) -> None:
     assert_held(desk, {new.subject: new})
 
 
+def test_two_processes_adopt_one_company(desk: Desk) -> None:
+    """Two customers of one domain, in two processes, take the same candidate at the same moment: each ends with a company of its own."""
+    (entry, *_) = desk.sandbox.edit(entity="company", create={"name": "as it was", "domain": "shared.example"})
+    desk.start("a")
+    desk.start("b")
+    eventually(lambda: [len(desk.owned(member)) for member in "ab"] == [2, 2], what="two partitions each")
+    eventually(lambda: desk.sandbox.searchable("company", "shared.example"), what="the index")
+    by_partition = {desk.wire.partition(UPSERTS_HUBSPOT, wish.subject): wish for wish in (company(n, n) for n in range(40))}
+    pair = [by_partition[desk.owned(member)[0]] for member in "ab"]
+    wishes = [company(wish.version, wish.version, domain="shared.example") for wish in pair]
+    desk.sandbox.fault(path="companies/batch/update", kind="slow", times=2, args={"seconds": 2})  # both look before one leaps
+    desk.send(*wishes)
+    eventually(lambda: len(desk.sandbox.live("companies")) == 2 and settled(desk), 60)
+    assert_held(desk, {wish.subject: wish for wish in wishes})
+    assert "claimed twice" in desk.log("a") + desk.log("b"), "nothing was provoked"
+    assert entry["id"] in {row["id"] for row in desk.sandbox.held("companies", "acumatica_customer_key").values()}
+
+
 def test_kills_and_zombies_at_random(desk: Desk) -> None:
     """Two members on four partitions, killed and stopped beyond their session while wishes go on: the newest wish holds everywhere."""
     chance = random.Random(7)
