@@ -8,8 +8,8 @@ import sys
 import structlog
 
 
-def configure() -> None:
-    """Send structlog and the standard library's loggers (Faust, httpx at warnings) to standard error."""
+def configure(level: int = logging.INFO) -> None:
+    """Send what is at least of that level from structlog and the standard library's loggers to standard error."""
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(sort_keys=False)
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -29,6 +29,6 @@ def configure() -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers, root.level = [handler], logging.INFO
+    root.handlers, root.level = [handler], level
     for noisy in ("httpx", "httpcore", "aiokafka"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from weighlock import logs
 from weighlock.cli import output
 from weighlock.cli.output import Json
 from weighlock.errors import ConfigError
@@ -33,6 +35,13 @@ app.add_typer(stack, name="stack")
 app.add_typer(topics, name="topics")
 app.add_typer(setup, name="setup")
 console = output.console()
+
+
+@app.callback()
+def begin() -> None:
+    # standard output belongs to what was asked for; of the rooms' own log lines only trouble is worth a line to whoever typed a command
+    logs.configure(logging.WARNING)
+
 
 Data = Annotated[Path, typer.Option("--data", help="the folder for its data, ports and logs")]
 STACK = Path(".weighlock/stack")
@@ -107,7 +116,7 @@ def run(
     member: Annotated[str, typer.Option(help="tells copies of one worker apart; two live ones must not share it")] = "0",
 ) -> None:
     """Run one worker in the foreground until SIGTERM or Ctrl-C."""
-    from weighlock import logs, wiring
+    from weighlock import wiring
 
     if worker not in wiring.WORKERS:
         raise ConfigError(f"no worker {worker!r}: there are {', '.join(wiring.WORKERS)}")
@@ -120,7 +129,7 @@ def run(
 
 
 @app.command()
-def up(logs: Annotated[Path, typer.Option(help="a folder for the workers' logs")] = Path(".weighlock/logs")) -> None:
+def up(folder: Annotated[Path, typer.Option("--logs", help="a folder for the workers' logs")] = Path(".weighlock/logs")) -> None:
     """All workers on this machine, supervised: one that dies is started again."""
     from weighlock import wiring
     from weighlock.supervise import Supervisor
@@ -129,8 +138,8 @@ def up(logs: Annotated[Path, typer.Option(help="a folder for the workers' logs")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    supervisor = Supervisor(list(wiring.WORKERS), {}, logs, console.print)
-    console.print(f"{len(wiring.WORKERS)} workers run ({', '.join(wiring.WORKERS)}); their logs are in {logs}. Ctrl-C stops them.")
+    supervisor = Supervisor(list(wiring.WORKERS), {}, folder, console.print)
+    console.print(f"{len(wiring.WORKERS)} workers run ({', '.join(wiring.WORKERS)}); their logs are in {folder}. Ctrl-C stops them.")
     try:
         supervisor.run(stopping)
     finally:
