@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from confluent_kafka import KafkaException
 
-from producers.leader import Leadership, SteppedBack
+from producers.leader import Leadership, SteppedBack, check_topics
 from producers.publish import Publisher
 from schemas.headers import Passage
 from schemas.records import Record
@@ -99,6 +99,7 @@ def run(settings: Settings, wire: Wire, source: Source, stop: threading.Event) -
     attempt = 0
     while not stop.is_set():
         try:
+            check_topics(settings, source.name)
             with Leadership(settings, wire, source.name) as leadership:
                 loop = _Loop(settings, wire, source, stop, leadership)
                 try:
@@ -176,8 +177,6 @@ class _Loop:
 
     def attend(self) -> None:
         """Stand by; while we lead, read what is due. Returns when told to stop, raises what only a new membership can mend."""
-        if not self._leadership.answers():
-            raise TransientError("Kafka does not answer: is it running? (`weighlock stack status`)")
         while not self._stop.is_set():
             self._leadership.attend(self._patience())
             if self._leadership.owns and not self._leadership.leads:

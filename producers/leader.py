@@ -15,8 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from schemas.codec import Undecodable
 from schemas.records import Checkpoint
-from schemas.topics import CHECKPOINTS
+from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, TOPICS
 from weighlock.errors import ConfigError, TransientError
+from weighlock.kafka import admin
 from weighlock.kafka.wire import Wire, consumer, producer
 from weighlock.settings import Settings
 
@@ -28,6 +29,22 @@ LONGEST_PAGE_MS = 30 * 60 * 1000
 
 class SteppedBack(TransientError):
     """We lead no more, or cannot know whether we do: leave the group and stand in line again."""
+
+
+def check_topics(settings: Settings, name: str) -> None:
+    """See that the topics which that source writes are there. ConfigError names all that is missing or has another partition count,
+    TransientError says that Kafka does not answer."""
+    written = [topic for topic in TOPICS if topic in (CHECKPOINTS, AUDIT, DEAD_LETTERS) or topic.name.startswith(f"source.{name}.")]
+    wanted = [admin.Wanted(settings.prefix + topic.name, topic.partitions(settings.partitions), {}) for topic in written]
+    findings = admin.check_topics(admin.admin_client(settings), wanted)
+    missing = [
+        f"{one.name}: no such topic in Kafka at {settings.kafka}: run `weighlock topics apply`"
+        for one in findings
+        if one.state == "missing"
+    ]
+    refused = [f"{one.name}: {detail}" for one in findings if one.state == "refused" for detail in one.details]
+    if missing or refused:
+        raise ConfigError(*missing, *refused)
 
 
 class Leadership:
@@ -65,17 +82,6 @@ class Leadership:
         error: KafkaError | None = message.error() if message is not None else None
         if error is not None and error.fatal():
             raise SteppedBack(f"Kafka ends our membership: {error.str()}")
-
-    def answers(self) -> bool:
-        """Whether Kafka answers now. ConfigError when it has no topic of checkpoints."""
-        topic = self._wire.name(CHECKPOINTS)
-        try:
-            found = self._member.list_topics(topic, PATIENCE / 2).topics[topic]
-        except KafkaException:
-            return False
-        if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise ConfigError(f"Kafka at {self._settings.kafka} has no topic {topic}: run `weighlock topics apply`")
-        return found.error is None
 
     def take_over(self) -> dict[str, dict[str, str]]:
         """Fence whoever led before, then read how far each entity was read: entity -> position."""

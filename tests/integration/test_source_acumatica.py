@@ -121,14 +121,18 @@ def test_refuses_what_cannot_work(stack: Brokers, prefix: str, tmp_path: Path, g
         assert sum(tokens.values()) == 1
 
 
-def test_missing_topics_are_named(stack: Brokers, prefix: str, tmp_path: Path) -> None:
-    """Without its topics it refuses to start and names the command that makes them."""
+def test_topics_are_checked_at_the_start(stack: Brokers, prefix: str, tmp_path: Path) -> None:
+    """Without its topics, or with another partition count, it refuses to start and names each with what to do."""
     with lab(stack, prefix, tmp_path) as made:
+        other = made.worker("other")
+        other.start(WEIGHLOCK_PARTITIONS="3")
+        assert other.wait(30) == 2
+        assert f"{prefix}source.acumatica.contact: the topic has 4 partitions, the settings say 3" in other.log.read_text()
         made.prefix = f"{prefix}none."
         worker = made.worker("one")
         worker.start()
         assert worker.wait(30) == 2
-        assert "weighlock topics apply" in worker.log.read_text()
+        assert worker.log.read_text().count("weighlock topics apply") == 5
 
 
 def test_a_site_in_trouble_is_waited_for(stack: Brokers, prefix: str, tmp_path: Path) -> None:
