@@ -57,6 +57,8 @@ class Attempts:
             try:
                 answers |= write(group)
                 self._successes, in_a_row = self._successes + 1, 0
+                for one in group:
+                    self._strikes.pop(_key(one), None)
                 continue
             except RejectedError as error:
                 self._successes, in_a_row = self._successes + 1, 0  # a refusal is an answer: the server works

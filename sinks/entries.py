@@ -13,9 +13,16 @@ from sinks.ledger import Ledger, Received
 from weighlock.errors import RejectedError
 from weighlock.kafka.wire import Outgoing
 
+LONGEST_TALK = 20_000
+
 
 def passage(wish: Wish) -> Passage:
     return Passage(wish.trace, wish.source_system, wish.source_at, wish.version)
+
+
+def _short(text: str | None) -> str | None:
+    """The record itself is kept whole; what was said about it must not make the dead letter too large for Kafka."""
+    return text if text is None or len(text) <= LONGEST_TALK else f"{text[:LONGEST_TALK]} … ({len(text)} characters)"
 
 
 class Entries:
@@ -152,8 +159,8 @@ class Entries:
             error=type(error).__name__,
             reason=str(error),
             attempts=attempts,
-            request=getattr(error, "request", None),
-            response=getattr(error, "response", None),
+            request=_short(getattr(error, "request", None)),
+            response=_short(getattr(error, "response", None)),
             candidates=list(getattr(error, "candidates", ())),
             trace=trace,
         )

@@ -58,7 +58,8 @@ class Inbox:
 
     def _admit(self, wish: Wish) -> None:
         try:
-            Ref.parse(wish.subject)
+            for ref in (wish.subject, *(one.ref for one in wish.references), *([wish.target] if wish.target else [])):
+                Ref.parse(ref)
         except ValueError as error:
             raise RejectedError(str(error)) from None
         if wish.object not in self._objects:

@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
 from schemas.codec import Undecodable
 from schemas.records import Link
-from schemas.refs import link_key
+from schemas.refs import Ref, link_key
 from schemas.topics import LINKS
 from weighlock.kafka.wire import Wire, consumer
 
@@ -68,6 +68,9 @@ class Links:
             log.error("links: a record that is no link is passed over", key=key, offset=message.offset(), error=str(undecodable))
             return None
         ref, _, system = key.rpartition("|")
+        if link is not None and not _is_ref(link.peer):
+            log.error("links: a link to what is no ref is passed over", key=key, offset=message.offset(), peer=link.peer)
+            return None
         if link is None:
             self._peers.pop(key, None)
         else:
@@ -80,3 +83,11 @@ class Links:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _is_ref(text: str) -> bool:
+    try:
+        Ref.parse(text)
+    except ValueError:
+        return False
+    return True

@@ -197,7 +197,7 @@ class Desk:
         for worker in self._workers.values():
             if worker.poll() is None:
                 os.kill(worker.pid, signal.SIGCONT)
-            processes.stop(worker, 15)
+                assert processes.stop(worker, 15) == 0, "a worker did not end in good order"
 
     def log(self, member: str) -> str:
         return (self.folder / f"{member}.log").read_text(errors="replace")

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from sandbox.data.credentials import HUBSPOT_TOKEN
 from schemas.records import Wish
 from sinks.contract import Answer, Resolved, Written
 from sinks.hubspot import HubSpotTarget
 from sinks.hubspot_setup import setup
 from streams.mappings import hubspot as table
 from tests.integration.sink_kit import Sandbox, company, contact, definitions
-from weighlock.errors import ConfigError, RejectedError
+from weighlock import settings as config
+from weighlock.clients.hubspot import HubSpot
+from weighlock.errors import AuthError, ConfigError, RejectedError
 
 numbers = itertools.count(1)
 
@@ -33,9 +36,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 class Bench:
     """The target with a memory of what it wrote, as the ledger has one. Linked subjects are in `claimed`."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, **more: Any) -> None:
         self.sandbox = sandbox
-        self.target = HubSpotTarget(None, definitions(), sandbox.client(burst_per_10_seconds=10_000, search_per_second=1000))  # type: ignore[arg-type]
+        self.target = HubSpotTarget(None, definitions(), sandbox.client(burst_per_10_seconds=10_000, search_per_second=1000, **more))  # type: ignore[arg-type]
         self.claimed: dict[tuple[str, str], str] = {}
 
     def write(self, *wishes: Resolved | Wish) -> dict[str, Answer]:
@@ -195,6 +198,35 @@ def test_neighbours_of_a_refused_record_are_written(bench: Bench) -> None:
     assert "no address" in refused.request
     assert id_of(answers[contact(b, 1, None).subject])
     assert id_of(answers[contact(c, 1, None).subject])
+
+
+def test_a_value_too_long(bench: Bench) -> None:
+    """A value that HubSpot cannot hold is a dead letter that names the property; nothing is cut."""
+    a, b = next(numbers), next(numbers)
+    answers = bench.write(company(a, 1, address="x" * 70_000), company(b, 1))
+    refused = answers[company(a, 1).subject]
+    assert isinstance(refused, RejectedError)
+    assert "address" in refused.reason
+    assert id_of(answers[company(b, 1).subject])
+
+
+def test_a_wrong_token_or_version(sandbox: Sandbox) -> None:
+    """A token that HubSpot does not know and a version that it does not serve are told apart, each with what to check."""
+    with pytest.raises(AuthError, match=r"hubspot\.token"):
+        HubSpot(config.HubSpot(url=sandbox.url, token="pat-na1-wrong")).account()
+    with pytest.raises(ConfigError, match=r"hubspot\.version"):
+        HubSpot(config.HubSpot(url=sandbox.url, token=HUBSPOT_TOKEN, version="2031-03")).account()
+
+
+def test_both_versions_of_the_api(sandbox: Sandbox) -> None:
+    """The same walk under v3 and v4 paths as under dated ones."""
+    n, m = next(numbers), next(numbers)
+    old = Bench(sandbox, version="v3")
+    there = old.make("company", domain=f"old{n}.example")
+    firm = old.write_one(company(n, 1, domain=f"old{n}.example"))
+    person = old.write_one(Resolved(contact(m, 1, n, email=f"old{m}@x.example"), {"company": id_of(firm)}))
+    assert id_of(firm) == there
+    assert old.companies_of(id_of(person)) == {there: [1, 279]}
 
 
 def test_a_contact_moves_to_another_company(bench: Bench) -> None:

@@ -208,6 +208,14 @@ def test_paths_by_version(version: str, paths: list[str]) -> None:
     assert seen == paths
 
 
+def test_half_a_character_breaks_nothing() -> None:
+    """Words of HubSpot's that are no proper text still fit into a dead letter."""
+    found = error_of(400, error(message="bad \ud83d emoji"), "POST /x")
+    assert isinstance(found, RejectedError)
+    assert found.reason.encode()
+    assert (found.response or "").encode()
+
+
 def test_the_token_is_in_no_message() -> None:
     """A secret is in no error, no text form, whatever goes wrong."""
 

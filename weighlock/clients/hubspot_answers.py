@@ -100,7 +100,7 @@ def error_of(
     missing = OURS_MISSING.search(said)
     if missing:
         return ConfigError(f"HubSpot has no property {missing[1]}: run `weighlock setup hubspot`, then start again.")
-    response = json.dumps(body, ensure_ascii=False) if body else None
+    response = json.dumps(body) if body else None
     if status == 409 or category == "CONFLICT" or TAKEN.search(said):
         return Conflict(f"HubSpot: {said}", _existing(body or {}, said), request, response)
     return RejectedError(f"HubSpot: {said}", request=request, response=response)
@@ -123,7 +123,7 @@ def rows(body: Json, inputs: Sequence[Input], key_property: str | None, what: st
             answers[asked.key] = item
     for error in body.get("errors") or []:
         for asked in _blamed(error, by_key, by_trace):
-            found = error_of(400, error, what, request=json.dumps(asked.body, ensure_ascii=False))
+            found = error_of(400, error, what, request=json.dumps(asked.body))
             if not isinstance(found, RejectedError):
                 raise found
             answers[asked.key] = found
@@ -149,7 +149,7 @@ def _words(body: Json | None) -> str:
     for error in body.get("errors") or []:
         if isinstance(error, dict) and error.get("message") and str(error["message"]) not in said[0]:
             said.append(str(error["message"]) + (f" ({error['code']})" if error.get("code") else ""))
-    text = "; ".join(said)
+    text = "; ".join(said).encode(errors="replace").decode()  # half a character in JSON's escapes is no text that Avro takes
     return f"{text} [correlation {body['correlationId']}]" if body.get("correlationId") else text
 
 
