@@ -52,13 +52,13 @@ def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -
     links = Links(table(app, LINKS.name, settings.partitions), codec)
     context = Context(settings.tenant, free_mail(settings.free_mail_domains), links)
     for stage in STAGES:
-        _agent(app, stage, _handler(app, stage, settings, codec, context))
+        _agent(app, stage, settings.prefix, _handler(app, stage, settings, codec, context))
     app.on_partitions_assigned.connect(_say_assigned, weak=False)
     return app
 
 
-def _agent(app: faust.App, stage: Stage, handle: Callable[[Any], Any]) -> None:
-    channel = topics(app, [app.conf.id.removesuffix(STREAMS_APP) + flow.topic.name for flow in stage.flows])
+def _agent(app: faust.App, stage: Stage, prefix: str, handle: Callable[[Any], Any]) -> None:
+    channel = topics(app, [prefix + flow.topic.name for flow in stage.flows])
 
     @app.agent(channel, name=stage.name, supervisor_strategy=mode.CrashingSupervisor)  # type: ignore[untyped-decorator]
     async def agent(stream: Any) -> None:
