@@ -2,84 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from schemas.records import DeadLetter, Wish
+from schemas.records import Wish
 from sinks import attempts
 from sinks.again import AGAIN
-from sinks.base import run
-from sinks.contract import Answer, Ask, Claims, Resolved, Written
-from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
-from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError
-
-numbers = itertools.count(1)
-
-
-class Memory:
-    """A target that holds what it was asked to; `trouble` may raise or refuse, for each batch."""
-
-    system, objects, longest_call = "hubspot", ("company", "contact"), 60.0
-
-    def __init__(self) -> None:
-        self.held: dict[str, Resolved] = {}
-        self.batches: list[list[str]] = []
-        self.refused: dict[str, RejectedError] = {}
-        self.trouble: Callable[[Sequence[Resolved]], None] = lambda wishes: None
-        self.problem: Exception | None = None
-        self.afterwards: Exception | None = None
-
-    def check(self) -> None:
-        if self.problem is not None:
-            raise self.problem
-
-    def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
-        return ask(lambda: self._write(wishes))
-
-    def _write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
-        self.batches.append([one.wish.subject for one in wishes])
-        self.trouble(wishes)
-        good = [one for one in wishes if one.wish.subject not in self.refused]
-        self.held |= {one.wish.subject: one for one in good}
-        if self.afterwards is not None:
-            raise self.afterwards
-        return {one.wish.subject: Written(one.wish.subject[-4:], "created") for one in good} | self.refused
-
-    def calls_for(self, wish: Wish) -> int:
-        return sum(wish.subject in batch for batch in self.batches)
-
-    def close(self) -> None:
-        pass
-
-
-class Bench:
-    def __init__(self, desk: Desk, target: Memory, complain: Callable[[], None]) -> None:
-        self.desk, self.target, self.complain = desk, target, complain
-
-    def until(self, truth: Callable[[], object], what: str, seconds: float = 30) -> None:
-        eventually(lambda: self.complain() or truth(), seconds, what)
-
-    def events(self, wish: Wish) -> dict[str, int]:
-        return dict(self.desk.audit().get(wish.subject, {}))
-
-    def until_events(self, wish: Wish, **wanted: int) -> None:
-        self.until(lambda: self.events(wish) == wanted, f"{wanted} of {wish.subject}")
-
-    def past_the_take_over(self) -> None:
-        """A hundred wishes for each partition: the first ones after a take-over are not folded."""
-        fillers = {
-            self.desk.wire.partition(self.desk.upserts, wish.subject): wish for wish in (company(next(numbers), 1) for _ in range(40))
-        }
-        self.desk.send(*(wish for wish in fillers.values() for _ in range(100)))
-        self.until(lambda: self.desk.ends() >= 400, "the fillers")
-
-    def letter(self, wish: Wish) -> DeadLetter:
-        (found,) = [one for one in self.desk.dead_letters() if one.ref == wish.subject]
-        return found
+from sinks.contract import Resolved
+from tests.contract.sink_memory import Bench, Memory, numbers
+from tests.integration.sink_kit import Desk, company, contact, sink_running
+from weighlock.errors import RateLimited, RejectedError, TransientError
 
 
 @pytest.fixture(autouse=True)
@@ -290,44 +224,6 @@ def test_written_again_when_asked(bench: Bench) -> None:
     assert bench.target.calls_for(company(n, 0)) == 4
 
 
-def test_a_call_that_may_come_late_is_followed_by_another(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Nobody knows when a call without an answer takes effect: after the target's longest time what was written last is written again."""
-    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    target.longest_call = 3.0
-
-    def lose_one(batch: Sequence[Resolved]) -> None:
-        if len(target.batches) == 1:
-            raise TransientError("no answer", ambiguous=True)
-
-    target.trouble = lose_one
-    with sink_running(desk, target) as complain:
-        desk.send(company(1, 1, name="old"))
-        eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 1}, what="the repeated call")
-        desk.send(company(1, 2, name="new"))
-        eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 2}, what="the newer one")
-        target.held[company(1, 0).subject] = Resolved(company(1, 1, name="old"))  # now it took effect
-        eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 3}, what="the repair")
-    assert target.held[company(1, 0).subject].wish.properties["name"] == "new"
-
-
-def test_what_a_dead_owner_did_is_not_folded_away(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A change that somebody wrote and never recorded, taken back by the next wish, is seen: the last state is what the target holds."""
-    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    with sink_running(desk, target) as complain:
-        desk.send(company(1, 1, name="as it was"))
-        eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 1})
-    target.afterwards = AuthError("dies after the call")
-    desk.send(company(1, 2, name="changed"))
-    with pytest.raises(AuthError):
-        run(desk.settings, desk.wire, target, "m", threading.Event())
-    assert target.held[company(1, 0).subject].wish.properties["name"] == "changed"
-    target.afterwards = None
-    desk.send(company(1, 3, name="as it was"))
-    with sink_running(desk, target) as complain:
-        eventually(lambda: complain() or sum(desk.audit()[company(1, 0).subject].values()) == 3)
-    assert target.held[company(1, 0).subject].wish.properties["name"] == "as it was"
-
-
 def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:
     """A link that gives our record to another subject has it written again by its key; then the link is ours again."""
     wish = company(next(numbers), 1)
@@ -337,78 +233,6 @@ def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:
     bench.desk.send_link(target, "acumatica:customer:another", "acumatica")
     bench.until_events(wish, written=2)
     bench.until(lambda: bench.desk.links()[target] == wish.subject, "the link")
-
-
-def test_credentials_refused_end_it(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """`AuthError` in a call ends the run with its message; the batch is not done and is there for the next run."""
-    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    wish = company(1, 1)
-    desk.send(wish)
-
-    def refuse(batch: Sequence[Resolved]) -> None:
-        raise AuthError("check the token")
-
-    target.trouble = refuse
-    with pytest.raises(AuthError, match="check the token"):
-        run(desk.settings, desk.wire, target, "m", threading.Event())
-    assert desk.audit() == {}
-    with sink_running(desk, Memory()) as complain:
-        eventually(lambda: complain() or desk.audit().get(wish.subject) == {"written": 1}, what="the next run")
-
-
-def test_it_does_not_start_where_it_cannot_work(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Missing topics and a target that is not set up are told at once, with what to do; a target that is away is waited for."""
-    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    with pytest.raises(ConfigError, match="weighlock topics apply"):
-        run(desk.settings, desk.elsewhere(prefix + "x."), target, "m", threading.Event())
-    target.problem = ConfigError("run setup")
-    with pytest.raises(ConfigError, match="run setup"):
-        run(desk.settings, desk.wire, target, "m", threading.Event())
-    target.problem = TransientError("away")
-    with sink_running(desk, target) as complain:
-        time.sleep(0.5)
-        complain()
-        target.problem = None
-        desk.send(company(1, 1))
-        eventually(lambda: complain() or desk.audit().get(company(1, 1).subject) == {"written": 1})
-
-
-def test_stopped_in_a_long_wait(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A stop during an hour's limit ends the run at once, and the batch is left for the next run."""
-    desk, target, stop = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory(), threading.Event()
-    asked = threading.Event()
-
-    def limit(batch: Sequence[Resolved]) -> None:
-        asked.set()
-        raise RateLimited("daily", 3600)
-
-    target.trouble = limit
-    desk.send(company(1, 1))
-    thread = threading.Thread(target=run, args=(desk.settings, desk.wire, target, "m", stop), daemon=True)
-    thread.start()
-    assert asked.wait(20)
-    stop.set()
-    thread.join(5)
-    assert not thread.is_alive()
-    assert desk.audit() == {}
-
-
-def test_what_waits_survives_and_expires(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A link that came while nobody ran releases at the next start; what waits beyond the limit becomes a dead letter that says so."""
-    desk = Desk(stack.kafka, stack.registry, prefix, None, tmp_path, wait_limit_hours=24)
-    lucky, forgotten = contact(1, 1, 1), contact(2, 1, 2)
-    desk.send(lucky, forgotten)
-    with sink_running(desk, Memory()) as complain:
-        eventually(lambda: complain() or sum(events["waiting"] for events in desk.audit().values()) == 2)
-    desk.send_link(company(1, 0).subject, "hubspot:company:77", "hubspot")
-    short = desk.settings.model_copy(update={"wait_limit_hours": 4 / 3600})
-    hurried = desk.with_settings(short)
-    with sink_running(hurried, Memory()) as complain:
-        eventually(lambda: complain() or desk.audit()[lucky.subject] == {"waiting": 1, "released": 1, "written": 1})
-        eventually(lambda: complain() or desk.audit()[forgotten.subject] == {"waiting": 1, "rejected": 1})
-    (letter,) = desk.dead_letters()
-    assert company(2, 0).subject in letter.reason
-    assert desk.results().keys() == {lucky.subject}
 
 
 def _on_one_partition(desk: Desk, count: int) -> list[Wish]:

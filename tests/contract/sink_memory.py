@@ -1,0 +1,75 @@
+"""A target in memory that can be told to fail, and a sink at work on it: for the tests of what every sink inherits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+from schemas.records import DeadLetter, Wish
+from sinks.contract import Answer, Ask, Claims, Resolved, Written
+from tests.integration.sink_kit import Desk, company, eventually
+from weighlock.errors import RejectedError
+
+numbers = itertools.count(1)
+
+
+class Memory:
+    """A target that holds what it was asked to; `trouble` may raise or refuse, for each batch."""
+
+    system, objects, longest_call = "hubspot", ("company", "contact"), 60.0
+
+    def __init__(self) -> None:
+        self.held: dict[str, Resolved] = {}
+        self.batches: list[list[str]] = []
+        self.refused: dict[str, RejectedError] = {}
+        self.trouble: Callable[[Sequence[Resolved]], None] = lambda wishes: None
+        self.problem: Exception | None = None
+        self.afterwards: Exception | None = None
+
+    def check(self) -> None:
+        if self.problem is not None:
+            raise self.problem
+
+    def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
+        return ask(lambda: self._write(wishes))
+
+    def _write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
+        self.batches.append([one.wish.subject for one in wishes])
+        self.trouble(wishes)
+        good = [one for one in wishes if one.wish.subject not in self.refused]
+        self.held |= {one.wish.subject: one for one in good}
+        if self.afterwards is not None:
+            raise self.afterwards
+        return {one.wish.subject: Written(one.wish.subject[-4:], "created") for one in good} | self.refused
+
+    def calls_for(self, wish: Wish) -> int:
+        return sum(wish.subject in batch for batch in self.batches)
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    def __init__(self, desk: Desk, target: Memory, complain: Callable[[], None]) -> None:
+        self.desk, self.target, self.complain = desk, target, complain
+
+    def until(self, truth: Callable[[], object], what: str, seconds: float = 30) -> None:
+        eventually(lambda: self.complain() or truth(), seconds, what)
+
+    def events(self, wish: Wish) -> dict[str, int]:
+        return dict(self.desk.audit().get(wish.subject, {}))
+
+    def until_events(self, wish: Wish, **wanted: int) -> None:
+        self.until(lambda: self.events(wish) == wanted, f"{wanted} of {wish.subject}")
+
+    def past_the_take_over(self) -> None:
+        """A hundred wishes for each partition: the first ones after a take-over are not folded."""
+        fillers = {
+            self.desk.wire.partition(self.desk.upserts, wish.subject): wish for wish in (company(next(numbers), 1) for _ in range(40))
+        }
+        self.desk.send(*(wish for wish in fillers.values() for _ in range(100)))
+        self.until(lambda: self.desk.ends() >= 400, "the fillers")
+
+    def letter(self, wish: Wish) -> DeadLetter:
+        (found,) = [one for one in self.desk.dead_letters() if one.ref == wish.subject]
+        return found
