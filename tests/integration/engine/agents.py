@@ -199,7 +199,7 @@ def one_table(app: Any, prefix: str, report: Any) -> None:
 
 
 def many_tables(app: Any, prefix: str, report: Any) -> None:
-    _tables(app, prefix, report, 24)
+    _tables(app, prefix, report, 12)
 
 
 def _tables(app: Any, prefix: str, report: Any, count: int) -> None:

@@ -85,11 +85,11 @@ def test_tables_are_not_served(bench: Bench, on: bool) -> None:
 @rule("few-databases")
 def test_each_table_and_partition_is_a_database(bench: Bench, on: bool) -> None:
     """A RocksDB for each pair of table and partition: with few the worker gets along with few open files, with many it cannot start."""
-    tables = 1 if on else 24
+    tables = 1 if on else 12
     bench.mock({"in": 4} | {f"engine-state{n}-changelog": 4 for n in range(tables)})
     for partition in range(4):
         bench.put("in", str(partition), partition=partition)
-    worker = bench.worker("one_table" if on else "many_tables", files=300)
+    worker = bench.worker("one_table" if on else "many_tables", files=200)
     if on:
         bench.wait_for("0", "1", "2", "3")
         assert len(list(bench.folder.glob("engine-0/**/CURRENT"))) == 4
