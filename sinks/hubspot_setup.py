@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from weighlock.clients.hubspot import PLURAL, HubSpot
 from weighlock.clients.hubspot_answers import Conflict
-from weighlock.errors import ConfigError
+from weighlock.errors import ConfigError, TransientError
 
 #: For each object, the properties as HubSpot's API takes them: name, label, type, fieldType, groupName, hasUniqueValue where it is true.
 Definitions = Mapping[str, Sequence[Mapping[str, Any]]]
+#: Live it took 0.25 to 0.7 s (facts/hubspot.md §4).
+SHOWN_WITHIN = 10.0
 COMPARED = ("type", "fieldType", "hasUniqueValue")
 
 
@@ -46,6 +49,8 @@ def setup(client: HubSpot, group: tuple[str, str], definitions: Definitions, *, 
             fatal += unusable(kind, definition, found) if found else []
             differs = _differences(definition, found) if found else ""
             steps.append(Step(kind, definition["name"], state if made else "differs" if differs else "ok", differs))
+        if not dry_run:
+            _wait_until_shown(client, kind, {definition["name"] for definition in wanted})
     if fatal:
         raise ConfigError(*fatal)
     return steps
@@ -91,8 +96,18 @@ def _group(client: HubSpot, kind: str, group: tuple[str, str], there: bool, dry_
 def _create(client: HubSpot, kind: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return client.create_property(kind, definition)
-    except Conflict:  # there after all: the list lags up to a second behind (facts/hubspot.md §4)
+    except Conflict:  # there after all: what is read lags up to a second behind (facts/hubspot.md §4)
+        _wait_until_shown(client, kind, {definition["name"]})
         return client.property_definition(kind, definition["name"])
+
+
+def _wait_until_shown(client: HubSpot, kind: str, names: set[str]) -> None:
+    """What was made is not read back at once: whoever starts right after us must find it. `TransientError` if it never shows."""
+    until = time.monotonic() + SHOWN_WITHIN
+    while hidden := names - {one["name"] for one in client.property_definitions(kind)}:
+        if time.monotonic() > until:
+            raise TransientError(f"HubSpot made {', '.join(sorted(hidden))} and does not show it: try again in a minute")
+        time.sleep(0.25)
 
 
 def _differences(definition: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -275,7 +275,7 @@ def test_check_names_what_is_missing(sandbox: Sandbox, bench: Bench, tmp_path: P
 
 def test_setup_is_idempotent(tmp_path: Path) -> None:
     """A dry run makes nothing and says what it would; setup makes it once; the next one finds it; a key that is not unique is fatal."""
-    bare = Sandbox(tmp_path)
+    bare = Sandbox(tmp_path, "--set", "property_lag_seconds=0.6")
     group = (table.GROUP["name"], table.GROUP["label"])
     try:
         with bare.client() as client:
