@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -199,11 +200,12 @@ class Demo:
     def _linger(self) -> None:
         self._say("it goes on running until Ctrl-C. Try:")
         body = '{"random": 5, "seed": 42}'
+        code = self.erp.get("/dump")["customers"][0]["CustomerID"].strip()
         for line in (
             f"curl -s -X POST {self.erp.url}/__sandbox__/edit -H 'content-type: application/json' -d '{body}'",
             f"curl -s '{self.crm.url}/__sandbox__/log?after=0' | tail -c 600",
             "kill -9 one of the workers (ps ax | grep 'weighlock run'): it comes back, nothing is lost",
-            f"WEIGHLOCK_CONFIG={self.folder}/weighlock.toml {sys.prefix}/bin/weighlock trace C000001",
+            f"WEIGHLOCK_CONFIG={self.folder}/weighlock.toml {sys.prefix}/bin/weighlock trace {shlex.quote(code)}",
         ):
             self.console.print(f"  {line}", soft_wrap=True, markup=False)
         with contextlib.suppress(KeyboardInterrupt):
