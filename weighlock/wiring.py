@@ -61,7 +61,6 @@ def hubspot_definitions() -> dict[str, list[dict[str, Any]]]:
 def setup_hubspot(settings: Settings, *, dry_run: bool) -> list[Step]:
     """Make the property group and the properties; what was found and done, line by line."""
     from sinks.hubspot_setup import setup
-
     from streams.mappings import hubspot
     from weighlock.clients.hubspot import HubSpot
 
