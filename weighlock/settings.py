@@ -139,7 +139,6 @@ class HubSpot(Section):
     )
     search_per_second: int = Field(default=4, gt=0)
     timeout_seconds: float = Field(default=30, gt=0)
-    search_settle_seconds: float = Field(default=9, ge=0, description="how long a record may stay unfound by search after it was made")
 
 
 class Settings(BaseSettings):
