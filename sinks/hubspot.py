@@ -23,7 +23,7 @@ class HubSpotTarget:
     longest_call = 100.0  # then Cloudflare gives up (facts/hubspot.md §8)
 
     def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
-        self._client = client or HubSpot(settings.need_hubspot())
+        self._client = client or HubSpot(settings.need_hubspot(), again=lambda: settings.reread().hubspot)
         self._definitions = definitions
 
     def close(self) -> None:

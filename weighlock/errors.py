@@ -5,9 +5,14 @@ Every message names what is wrong and what to do; it ends up in front of an oper
 
 from __future__ import annotations
 
+from weighlock.redact import scrub
+
 
 class WeighlockError(Exception):
-    """The base of all of ours."""
+    """The base of all of ours. What a vendor's answer echoes of our secrets is taken out of the message."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(scrub(message))
 
 
 class ConfigError(WeighlockError):
@@ -15,7 +20,7 @@ class ConfigError(WeighlockError):
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
-        self.problems = list(problems)
+        self.problems = [scrub(problem) for problem in problems]
 
 
 class AuthError(WeighlockError):
@@ -50,7 +55,8 @@ class RejectedError(WeighlockError):
 
     def __init__(self, reason: str, *, request: str | None = None, response: str | None = None, candidates: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
-        self.reason, self.request, self.response, self.candidates = reason, request, response, candidates
+        self.reason, self.candidates = scrub(reason), candidates
+        self.request, self.response = request and scrub(request), response and scrub(response)
 
 
 class MissingReference(WeighlockError):

@@ -17,13 +17,14 @@ Mutants (wrong on purpose, to prove that the tests would see it):
 - `ack-before-write`: a sink commits offsets before the API call.
 - `no-checkpoint-transaction`: a producer writes its checkpoint on its own, before the page.
 - `skip-paging`: a poller pages with `$skip` over the live table.
+- `no-scrub`: messages and logs keep the secrets that a vendor's answer echoes.
 """
 
 import os
 import signal
 
 FAILPOINTS = frozenset({"page-before-checkpoint", "output-before-commit", "answer-before-result", "result-before-commit"})
-MUTANTS = frozenset({"ack-before-write", "no-checkpoint-transaction", "skip-paging"})
+MUTANTS = frozenset({"ack-before-write", "no-checkpoint-transaction", "skip-paging", "no-scrub"})
 
 _arrivals: dict[str, int] = {}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,6 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from weighlock.errors import ConfigError
+from weighlock.redact import guard
+from weighlock.secrets import SecretStore
 
 
 def _http_url(text: str) -> str:
@@ -26,10 +29,16 @@ def _http_url(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
+STATE = Path(".weighlock")
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        guard(*(value.get_secret_value() for _, value in self if isinstance(value, SecretStr)))
+        return self
 
 
 class Hours(Section):
@@ -141,26 +150,17 @@ class HubSpot(Section):
     timeout_seconds: float = Field(default=30, gt=0)
 
 
-class Settings(BaseSettings):
-    """Everything. `Settings.load()` is how the commands get it."""
+#: What the store may hold: every SecretStr of the sections.
+SECRETS = tuple(
+    f"{section.__name__.lower()}.{name}"
+    for section in (Acumatica, HubSpot)
+    for name, field in section.model_fields.items()
+    if field.annotation is SecretStr
+)
 
+
+class FromFileAndEnvironment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WEIGHLOCK_", env_nested_delimiter="__", extra="forbid", frozen=True)
-
-    tenant: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$", description="in front of every key we write into a target")
-    prefix: str = Field(default="weighlock.", pattern=r"^[a-z0-9._-]*$")
-    kafka: str = Field(pattern=r"^[^\s:]+:\d+(,[^\s:]+:\d+)*$", description="host:port[,host:port]")
-    kafka_options: dict[str, str] = Field(default_factory=dict, description="librdkafka's own settings, for SASL and TLS")
-    registry: Url
-    partitions: int = Field(default=4, ge=1, le=200)
-    replication: int = Field(default=1, ge=1, le=7)
-    state: Path = Path(".weighlock")
-    wait_limit_hours: float = Field(default=72, gt=0, description="how long a record waits for a reference before it is a dead letter")
-    attempts: int = Field(
-        default=5, ge=1, description="answers of a server error for one record, while others succeed, before it is a dead letter"
-    )
-    free_mail_domains: list[str] = Field(default_factory=list, description="more of them than the list we carry")
-    acumatica: Acumatica | None = None
-    hubspot: HubSpot | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -171,21 +171,102 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (
-            init_settings,
-            env_settings,
-            TomlConfigSettingsSource(settings_cls, Path(os.environ.get("WEIGHLOCK_CONFIG", "weighlock.toml"))),
-        )
+        path = Path(os.environ.get("WEIGHLOCK_CONFIG", "weighlock.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
     @classmethod
     def load(cls, **given: Any) -> Self:
         """Read the file and the environment. `ConfigError` with one line for each thing that is wrong."""
+        _unreadable.set(())
         try:
             return cls(**given)
         except ValidationError as error:
-            raise ConfigError(*(_readable(problem) for problem in error.errors())) from None
+            raise ConfigError(*(_readable(problem) for problem in error.errors()), *_unreadable.get()) from None
         except ValueError as error:  # the TOML itself
             raise ConfigError(f"weighlock.toml: {error}") from None
+
+
+#: What is wrong with the store: told together with the settings that are missing for it.
+_unreadable: ContextVar[tuple[str, ...]] = ContextVar("unreadable", default=())
+
+
+class _Stored(PydanticBaseSettingsSource):
+    """The secrets of the store, for those sections that are there and lack one."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # all at once, below
+
+    def __call__(self) -> dict[str, Any]:
+        given = self.current_state
+        sections = {name: section for name, section in given.items() if isinstance(section, dict)}
+        split = [(name, *name.split(".")) for name in SECRETS]
+        wanted = [(name, section, field) for name, section, field in split if section in sections and field not in sections[section]]
+        if not wanted:
+            return {}
+        try:
+            held = SecretStore(Path(given.get("state", STATE))).values()
+        except ConfigError as error:
+            _unreadable.set(tuple(error.problems))
+            return {}
+        found: dict[str, Any] = {}
+        for name, section, field in wanted:
+            if name in held:
+                found.setdefault(section, {})[field] = held[name]
+        return found
+
+
+class Whereabouts(FromFileAndEnvironment):
+    """Where the store is, and which secrets the settings give themselves; for commands that mend settings which are not complete."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    state: Path = STATE
+    acumatica: dict[str, Any] = Field(default={}, repr=False)
+    hubspot: dict[str, Any] = Field(default={}, repr=False)
+
+    def used(self, name: str, stored: bool) -> str:
+        """Which one counts: `settings` (the file or the environment, they go first), `store` or `missing`."""
+        section, _, field = name.partition(".")
+        return "settings" if field in getattr(self, section, {}) else "store" if stored else "missing"
+
+
+class Settings(FromFileAndEnvironment):
+    """Everything. `Settings.load()` is how the commands get it."""
+
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$", description="in front of every key we write into a target")
+    prefix: str = Field(default="weighlock.", pattern=r"^[a-z0-9._-]*$")
+    kafka: str = Field(pattern=r"^[^\s:]+:\d+(,[^\s:]+:\d+)*$", description="host:port[,host:port]")
+    kafka_options: dict[str, str] = Field(default_factory=dict, repr=False, description="librdkafka's own settings, for SASL and TLS")
+    registry: Url
+    partitions: int = Field(default=4, ge=1, le=200)
+    replication: int = Field(default=1, ge=1, le=7)
+    state: Path = STATE
+    wait_limit_hours: float = Field(default=72, gt=0, description="how long a record waits for a reference before it is a dead letter")
+    attempts: int = Field(
+        default=5, ge=1, description="answers of a server error for one record, while others succeed, before it is a dead letter"
+    )
+    free_mail_domains: list[str] = Field(default_factory=list, description="more of them than the list we carry")
+    acumatica: Acumatica | None = None
+    hubspot: HubSpot | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return *super().settings_customise_sources(settings_cls, *sources, **named), _Stored(settings_cls)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        guard(*(value for name, value in self.kafka_options.items() if "password" in name or "secret" in name))
+        return self
+
+    def reread(self) -> Self:
+        """These settings with the credentials that are in force now; as they are where that cannot be told."""
+        try:
+            now = type(self).load()
+        except ConfigError:
+            return self
+        return self.model_copy(update={"acumatica": now.acumatica or self.acumatica, "hubspot": now.hubspot or self.hubspot})
 
     def need_acumatica(self) -> Acumatica:
         if self.acumatica is None:
@@ -211,7 +292,8 @@ def _readable(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     env = "WEIGHLOCK_" + "__".join(str(part) for part in problem["loc"]).upper()
     if problem["type"] == "missing":
-        return f"{where}: missing: set it in weighlock.toml or as {env}"
+        store = f"with `weighlock secrets set {where}`, " if where in SECRETS else ""
+        return f"{where}: missing: set it {store}in weighlock.toml or as {env}"
     if problem["type"] == "extra_forbidden":
         return f"{where}: unknown setting: check the spelling or remove it"
     hidden = any(word in where for word in ("secret", "password", "token")) or isinstance(problem.get("input"), dict)

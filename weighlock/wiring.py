@@ -64,7 +64,7 @@ def setup_hubspot(settings: Settings, *, dry_run: bool) -> list[Step]:
     from streams.mappings import hubspot
     from weighlock.clients.hubspot import HubSpot
 
-    with HubSpot(settings.need_hubspot()) as client:
+    with HubSpot(settings.need_hubspot(), again=lambda: settings.reread().hubspot) as client:
         return setup(client, (hubspot.GROUP["name"], hubspot.GROUP["label"]), hubspot_definitions(), dry_run=dry_run)
 
 

@@ -167,7 +167,8 @@ def test_a_refused_token_is_refreshed_once(client_of: Callable[..., Acumatica], 
     kept: list[str] = []
 
     def data(request: httpx.Request) -> httpx.Response:
-        kept.append(json.loads((tmp_path / "grant.json").read_text())["access_token"])
+        grant = FileTokenStore(tmp_path / "grant.json").load()
+        kept.append(grant.access_token if grant else "none")
         return httpx.Response(401 if request.headers["authorization"] == "Bearer token-1" else 200, json=[])
 
     site = Site(data)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 COMMANDS = ["", "demo", "stack", "stack up", "stack down", "stack status", "topics", "topics apply", "topics check", "setup"]
-COMMANDS += ["setup hubspot", "run", "up", "check", "trace"]
+COMMANDS += ["setup hubspot", "run", "up", "check", "trace", "secrets", "secrets set"]
 
 
 def weighlock(*arguments, **env):

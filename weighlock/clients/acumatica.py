@@ -61,8 +61,14 @@ class Acumatica:
     """One per process: one grant, one session, one budget. Every call raises what `acumatica_answers.error_of` makes of its answer."""
 
     def __init__(
-        self, settings: config.Acumatica, tokens: TokenStore, transport: httpx.BaseTransport | None = None, budget: Budget | None = None
+        self,
+        settings: config.Acumatica,
+        tokens: TokenStore,
+        transport: httpx.BaseTransport | None = None,
+        budget: Budget | None = None,
+        again: Callable[[], config.Acumatica | None] = lambda: None,
     ) -> None:
+        """`again` reads the settings anew when the credentials are refused: they may have been changed since."""
         self._settings = settings
         loopback = httpx.URL(settings.url).host in ("127.0.0.1", "localhost", "::1")
         self._http = httpx.Client(
@@ -72,7 +78,7 @@ class Acumatica:
             trust_env=not loopback,  # no proxy on the way to ourselves
         )
         self._budget = budget or Budget(settings.requests_per_minute)
-        self._session = Session(settings, self._http, tokens, self._budget.note)
+        self._session = Session(settings, self._http, tokens, self._budget.note, again)
         self._root = f"{settings.url}/entity/{settings.endpoint}/{settings.version}"
         self._clock: tuple[datetime, float] | None = None
         self._in_page = False
@@ -80,7 +86,9 @@ class Acumatica:
     @classmethod
     def of(cls, settings: config.Settings) -> Acumatica:
         """The client of these settings, its tokens under `settings.state`."""
-        return cls(settings.need_acumatica(), FileTokenStore(settings.state / "acumatica-grant.json"))
+        (settings.state / "acumatica-grant.json").unlink(missing_ok=True)  # where it was kept before it was encrypted
+        tokens = FileTokenStore(settings.state / "acumatica-grant.sealed")
+        return cls(settings.need_acumatica(), tokens, again=lambda: settings.reread().acumatica)
 
     def close(self) -> None:
         """Log out. The client can be used again: it signs in again."""

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError, WeighlockError
+from weighlock.redact import scrub
 
 #: How long to wait for a seat of the licence, and after a refusal by its queue (facts/acumatica.md §6.2; the server names no time).
 SEAT_WAIT = 15.0
@@ -91,20 +92,21 @@ def _retry_after(answer: httpx.Response) -> float:
 
 
 def _words(answer: httpx.Response) -> str:
-    """What the vendor says, short and without its stack trace."""
+    """What the vendor says, short and without its stack trace. It may echo what we sent: scrubbed before it is cut, not after."""
+    text = scrub(answer.text)
     if _is_html(answer):
-        title = re.search(r"<title[^>]*>(.*?)</title>", answer.text, re.IGNORECASE | re.DOTALL)
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         return " ".join(title.group(1).split())[:200] if title else "a page without a title"
-    body = _json(answer)
+    body = _json(text)
     if not isinstance(body, Mapping):
-        return " ".join(answer.text.split())[:200] or answer.reason_phrase
+        return " ".join(text.split())[:200] or answer.reason_phrase
     said = [*_causes(body), *field_errors(body)]
     return " ".join("; ".join(dict.fromkeys(said)).split())[:1000] or answer.reason_phrase
 
 
-def _json(answer: httpx.Response) -> Any:
+def _json(text: str) -> Any:
     try:
-        return json.loads(answer.text)
+        return json.loads(text)
     except ValueError:
         return None
 
@@ -133,6 +135,6 @@ def field_errors(body: Any, path: str = "") -> Iterator[str]:
 
 def _unoptimized(answer: httpx.Response) -> tuple[str, ...]:
     """The message has one line for each field: `Name: View X has BQL delegate`."""
-    body = _json(answer)
+    body = _json(answer.text)
     text = str(body.get("exceptionMessage", "")) if isinstance(body, Mapping) else answer.text
     return tuple(line.partition(":")[0].strip() for line in text.splitlines() if " delegate" in line and ":" in line)

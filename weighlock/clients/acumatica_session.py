@@ -7,23 +7,24 @@ a process that comes back with the stored grant takes no second seat.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import httpx
 import structlog
+from cryptography.fernet import InvalidToken
 
 from weighlock import settings as config
 from weighlock.clients.acumatica_answers import error_of
 from weighlock.errors import AuthError, RateLimited, TransientError
+from weighlock.redact import guard, scrub
+from weighlock.secrets import SealedFile, locked
 
 SCOPE = "api offline_access"
 #: A token is renewed this long before its end, in seconds.
@@ -40,6 +41,9 @@ class Grant:
     refresh_token: str | None = field(repr=False)
     ends: float
 
+    def __post_init__(self) -> None:
+        guard(self.access_token, self.refresh_token or "")
+
     def fresh(self) -> bool:
         return time.time() < self.ends - MARGIN
 
@@ -53,33 +57,23 @@ class TokenStore(Protocol):
 
 
 class FileTokenStore:
-    """One file that only its owner may read, replaced as a whole."""
+    """One encrypted file, replaced as a whole; the keys are those of its folder (weighlock.secrets)."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._file = path, SealedFile(path)
 
     def load(self) -> Grant | None:
         try:
-            return Grant(**json.loads(self.path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None  # none yet, or one that nobody can use: sign in
+            held = self._file.read()
+            return Grant(**json.loads(held)) if held is not None else None
+        except (InvalidToken, ValueError, TypeError):
+            return None  # one that nobody can use: sign in
 
     def save(self, grant: Grant) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(grant), file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
+        self._file.write(json.dumps(asdict(grant)))
 
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # ends with the file, and with the process
-            yield
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        return locked(self.path)
 
 
 def owner_of(settings: config.Acumatica) -> str:
@@ -89,10 +83,17 @@ def owner_of(settings: config.Acumatica) -> str:
 
 
 class Session:
-    """Gives bearer tokens. `called` is told of every request, for the budget."""
+    """Gives bearer tokens. `called` is told of every request, for the budget; `again` reads the settings anew when ours are refused."""
 
-    def __init__(self, settings: config.Acumatica, http: httpx.Client, tokens: TokenStore, called: Callable[[], None]) -> None:
-        self._settings, self._http, self._tokens, self._called = settings, http, tokens, called
+    def __init__(
+        self,
+        settings: config.Acumatica,
+        http: httpx.Client,
+        tokens: TokenStore,
+        called: Callable[[], None],
+        again: Callable[[], config.Acumatica | None] = lambda: None,
+    ) -> None:
+        self._settings, self._http, self._tokens, self._called, self._again = settings, http, tokens, called, again
         self._owner = owner_of(settings)
         self._lock = threading.Lock()
         self._grant: Grant | None = None
@@ -147,7 +148,7 @@ class Session:
 
     def _signed_in(self) -> Grant:
         given = self._settings
-        answer = self._ask(grant_type="password", username=given.username, password=given.password.get_secret_value(), scope=SCOPE)
+        answer = self._ask(grant_type="password", username=given.username, scope=SCOPE)
         if answer.is_client_error:
             reason = _oauth_error(answer)
             self._refused = AuthError(
@@ -159,11 +160,28 @@ class Session:
         return self._read(answer, None)
 
     def _ask(self, **form: str) -> httpx.Response:
-        """An answer that says yes or no; what is neither is raised."""
+        """An answer that says yes or no; what is neither is raised. A no is asked once more if the credentials were changed meanwhile."""
+        answer = self._post(form)
+        return self._post(form) if answer.is_client_error and self._changed() else answer
+
+    def _changed(self) -> bool:
+        now, ours = self._again(), self._settings
+        if now is None or (now.url, now.client_id, now.username) != (ours.url, ours.client_id, ours.username):
+            return False
+        if (now.client_secret, now.password) == (ours.client_secret, ours.password):
+            return False
+        self._settings = ours.model_copy(update={"client_secret": now.client_secret, "password": now.password})
+        self._owner = owner_of(self._settings)
+        log.info("Acumatica refused our credentials; they were changed meanwhile, trying the new ones once")
+        return True
+
+    def _post(self, form: Mapping[str, str]) -> httpx.Response:
         self._called()
-        form |= {"client_id": self._settings.client_id, "client_secret": self._settings.client_secret.get_secret_value()}
+        given = {"client_id": self._settings.client_id, "client_secret": self._settings.client_secret.get_secret_value()}
+        if form["grant_type"] == "password":
+            given["password"] = self._settings.password.get_secret_value()
         try:
-            answer = self._http.post(f"{self._settings.url}/identity/connect/token", data=form)
+            answer = self._http.post(f"{self._settings.url}/identity/connect/token", data={**form, **given})
         except httpx.TransportError as error:
             raise error_of(error) from error
         if answer.is_success:
@@ -203,6 +221,6 @@ _ADVICE = {
 
 def _oauth_error(answer: httpx.Response) -> str:
     try:
-        return str(answer.json()["error"])
+        return scrub(str(answer.json()["error"]))
     except (ValueError, KeyError, TypeError):
         return ""

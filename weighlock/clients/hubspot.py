@@ -18,6 +18,7 @@ import httpx
 from weighlock import settings as config
 from weighlock.clients.hubspot_answers import Input, Item, Json, error_of, rows, transport_error
 from weighlock.errors import RateLimited, RejectedError, TransientError
+from weighlock.redact import scrub
 
 BATCH = 100
 SEARCH_PAGE = 200
@@ -56,7 +57,14 @@ class Account:
 class HubSpot:
     """One client per process. Objects are named `company` and `contact`; ids and property values are texts, as HubSpot gives them."""
 
-    def __init__(self, settings: config.HubSpot, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: config.HubSpot,
+        transport: httpx.BaseTransport | None = None,
+        again: Callable[[], config.HubSpot | None] = lambda: None,
+    ) -> None:
+        """`again` reads the settings anew when the token is refused: it may have been changed since."""
+        self._settings, self._again, self._token = settings, again, settings.token.get_secret_value()
         version = settings.version
         self._objects = "/crm/v3/objects/{}{}" if version == "v3" else f"/crm/objects/{version}/{{}}{{}}"
         self._properties = "/crm/v3/properties/{}{}" if version == "v3" else f"/crm/properties/{version}/{{}}{{}}"
@@ -68,7 +76,7 @@ class HubSpot:
         self._zone = "UTC"
         self._http = httpx.Client(
             base_url=settings.url,
-            headers={"Authorization": f"Bearer {settings.token.get_secret_value()}", "Accept": "application/json"},
+            headers={"Accept": "application/json"},
             timeout=httpx.Timeout(settings.timeout_seconds, connect=min(5.0, settings.timeout_seconds)),
             trust_env=httpx.URL(settings.url).host not in LOOPBACK,  # no proxy on the way to ourselves
             transport=transport,
@@ -200,15 +208,18 @@ class HubSpot:
 
     def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False) -> Json:
         (self._searches if search else self._burst).take()
-        what = f"{method} {path}"
+        what, token = f"{method} {path}", self._token
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
         except httpx.TransportError as error:
             raise transport_error(error, what) from None
+        if response.status_code == 401 and self._changed(token):
+            return self._call(method, path, body, search=search)
         answer: Json | None = None
         if response.content:
             try:
-                found = response.json()
+                # all but data may echo what we sent: scrubbed before it is taken apart
+                found = json.loads(response.text if response.status_code in (200, 201) else scrub(response.text))
                 answer = found if isinstance(found, dict) else None
             except (json.JSONDecodeError, UnicodeDecodeError):
                 answer = None
@@ -217,6 +228,12 @@ class HubSpot:
         if response.status_code == 204:
             return {}
         raise error_of(response.status_code, answer, what, headers=response.headers, zone=self._zone)
+
+    def _changed(self, refused: str) -> bool:
+        """Is there another token than the one that was refused? Each one is tried once."""
+        if self._token == refused and (now := self._again()) is not None and now.url == self._settings.url:
+            self._token = now.token.get_secret_value()
+        return self._token != refused
 
 
 def _end(row: Json, end: str) -> str:
