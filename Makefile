@@ -5,19 +5,23 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CUSTOMERS ?= 250
 SEED ?= 1
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean
+.PHONY: help demo test chaos check lock clean
 
 help: ## print this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
-	@echo '  demo takes CUSTOMERS=311 SEED=7'
+	@echo '  demo takes CUSTOMERS=311 SEED=7, chaos takes MINUTES=10 SEED=7'
 
 demo: $(READY) ## start everything on this machine, sync two sandboxes, edit, compare
 	@$(BIN)/weighlock demo --customers $(CUSTOMERS) --seed $(SEED)
 
 test: $(READY) ## run every test on a real Kafka
 	@$(BIN)/python -m pytest
+
+chaos: $(READY) ## kills, zombies and every fault under load, then the account (docs/reliability.md)
+	@$(BIN)/python -m tests.chaos.campaign --minutes $(MINUTES) --seed $(SEED)
 
 check: $(READY) ## ruff, strict types, the floors, the lock
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ class Entries:
         self._add(AUDIT, wish.subject, said, wish)
 
     def written(self, received: Received, hash: str | None, answer: Written) -> None:
-        """The ledger entry, both ends of the link where they are new, the audit."""
+        """The ledger entry and the audit: `rewritten` where it was `written` before, for a change ends only once."""
         wish = received.wish
         before = self._result(wish)
         target = str(Ref(self.system, wish.object, answer.id))
@@ -82,7 +82,8 @@ class Entries:
         note = answer.note
         if before.target not in (None, target):
             note = f"{note + '; ' if note else ''}was {before.target} before"
-        self.audit(wish, "written", f"{answer.origin}{': ' + note if note else ''}", target)
+        told = received.again and state is not None and state.offset is not None and wish.version <= state.version
+        self.audit(wish, "rewritten" if told else "written", f"{answer.origin}{': ' + note if note else ''}", target)
         self._settle_waiting(wish)
 
     def link(self, wish: Wish, answer: Written) -> None:

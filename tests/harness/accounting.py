@@ -3,6 +3,7 @@
 A change is one record of a source topic, named by its ref and its version (its offset there). It ends in exactly one of written,
 out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. The engine may deliver a record again after a
 crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one that did, and a refusal may be said twice.
+What was written and may have been overwritten by a call of ours that took effect late is written once more, as `rewritten`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from weighlock.kafka.wire import Wire
 
 FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected"})
 HARMLESS = frozenset({"unchanged", "superseded"})
-ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed"})
+ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "rewritten"})
 
 
 @dataclass

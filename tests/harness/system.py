@@ -37,13 +37,13 @@ class Broker(Protocol):
 class Worker:
     """One worker's process, started again and again under the same member name. `env` of a start arms fail-points and mutants."""
 
-    def __init__(self, name: str, env: Mapping[str, str], log: Path) -> None:
-        self.name, self._env, self.log = name, env, log
+    def __init__(self, name: str, env: Mapping[str, str], log: Path, member: str = "0") -> None:
+        self.name, self._env, self.log, self.member = name, env, log, member
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **env: str) -> None:
         assert self.process is None or self.process.poll() is not None, f"{self.name} runs already"
-        command = [sys.executable, "-m", "weighlock", "run", self.name]
+        command = [sys.executable, "-m", "weighlock", "run", self.name, "--member", self.member]
         self.process = spawn(command, {**self._env, **({"WEIGHLOCK_TESTING": "1"} if env else {}), **env}, self.log)
 
     @property

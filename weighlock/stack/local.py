@@ -69,14 +69,25 @@ class Stack:
 
     def kill_kafka(self) -> int:
         """SIGKILL the broker, for fault tests. Returns its pid, once it is gone. `start_kafka` brings it back."""
-        broker = self._processes["kafka"]
-        broker.kill()
-        broker.wait()
-        return broker.pid
+        return self._kill("kafka")
 
     def start_kafka(self) -> None:
         """Start the broker again after `kill_kafka`: same port, same data. Returns when it answers."""
         self._start_kafka(self._state)
+
+    def kill_registry(self) -> int:
+        """The same for the registry."""
+        return self._kill("registry")
+
+    def start_registry(self) -> None:
+        """Start the registry again after `kill_registry`: same port; what it held it reads from Kafka. Returns when it answers."""
+        self._start_registry(self._state, jars.apicurio(self._console))
+
+    def _kill(self, name: str) -> int:
+        process = self._processes[name]
+        process.kill()
+        process.wait()
+        return process.pid
 
     def ended(self) -> str | None:
         """What is wrong when one of the two has ended by itself, else None."""
