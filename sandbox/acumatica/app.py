@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.acumatica.filter import compile_filter
 from sandbox.acumatica.identity import Identity
 from sandbox.acumatica.licence import Declined, Licence, declined
+from sandbox.acumatica.openapi import WRITABLE, document
 from sandbox.acumatica.person import edit
 from sandbox.acumatica.query import Query, Rendering, dumped, optimizable, parse
 from sandbox.acumatica.schema import CUSTOMER, ENTITIES, Entity
@@ -20,6 +23,7 @@ from sandbox.acumatica.sessions import Seats, login_limit
 from sandbox.acumatica.store import Store, with_linked
 from sandbox.acumatica.switches import Switches, zone
 from sandbox.acumatica.wire import Refusal, answer, message, no_entity
+from sandbox.acumatica.write import Writer
 from sandbox.control import Log
 from sandbox.data import Book, credentials
 from sandbox.faults import fired
@@ -30,6 +34,7 @@ METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 FAULTS = {
     "expire-token": "the access token (or cookie session) of this call is over from now on: 401",
     "lost-seat": "this session is closed and strangers hold every seat for args.seconds (5): this call and later ones get the login limit",
+    "hidden-rows": "for this call the rows with the keys args.keys are not there, as when somebody restricts what the user may see",
     "login-limit": "this call alone is answered as if no seat were left, in args.shape (json, iis, html, per-user)",
 }
 
@@ -176,6 +181,7 @@ class Acumatica:
 
     async def _in_turn(self, request: Request, caller: Any, handler: Any) -> Response:
         owner, token = caller
+        request.state.body = await request.body()
         ends = float("inf") if token is None or owner.startswith("grant") else token.ends
         session = self.seats.use(owner, ends)
         if session is None:
@@ -190,34 +196,61 @@ class Acumatica:
         """What the path and the method ask for (§2.3)."""
         parts = request.path_params["rest"].split("/")
         endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
-        if endpoint != credentials.ACUMATICA_ENDPOINT or version not in self.versions or name not in ENTITIES:
+        known = endpoint == credentials.ACUMATICA_ENDPOINT and version in self.versions
+        if known and (name, keys, request.method) == ("swagger.json", [], "GET"):
+            return answer(document(f"{request.base_url}entity/{endpoint}/{version}"))
+        if not known or name not in ENTITIES:
             raise message(404, f"No HTTP resource was found that matches the request URI '{request.url.path}'.")
         entity = ENTITIES[name]
         if name in [text.strip() for text in self.switches.forbidden.split(",")]:
             raise message(403, f"You have insufficient rights to access the {entity.form} form.")
         if request.method == "POST":
             raise message(404 if keys else 406, "No action with this name." if keys else "The requested resource does not support POST.")
-        if request.method != "GET":
-            raise message(501, "This sandbox does not write customers and contacts yet.")
         query = parse(entity, dict(request.query_params))
         rendering = Rendering(entity, query, self.zone, f"/entity/{endpoint}/{version}")
-        return self._one(rendering, keys) if keys else self._list(rendering)
+        if request.method == "GET":
+            hidden = set(map(str, fault.args.get("keys", ()))) if (fault := fired(request.scope, "hidden-rows")) else set()
+            return self._one(rendering, keys, hidden) if keys else self._list(rendering, hidden)
+        if entity.name not in WRITABLE or request.method == "PATCH" or bool(keys) != (request.method == "DELETE"):
+            raise message(405, f"The requested resource does not support http method '{request.method}'.")
+        return self._write(request, rendering, keys)
 
-    def _one(self, rendering: Rendering, keys: list[str]) -> Response:
-        """A record by its key or its NoteID (§4.4)."""
-        entity = rendering.entity
+    def _write(self, request: Request, rendering: Rendering, keys: list[str]) -> Response:
+        """PUT to a collection, DELETE of a record (§4.8, §4.9)."""
+        entity, query, silent = rendering.entity, rendering.query, fired(request.scope, "silent") is not None
+        writer = Writer(self.store, self.store.tables[entity.name], self.switches, rendering.base)
+        if request.method == "DELETE":
+            writer.delete(self._row(entity, keys), silent)
+            return Response(status_code=204)
+        done = writer.put(request.state.body, query, self._fits(entity, query), request.headers, silent)
+        return answer(replace(rendering, query=done.query).record(self._full(entity, done.row, done.query), 1))
+
+    def _row(self, entity: Entity, keys: list[str]) -> dict[str, Any]:
         row = self.store.tables[entity.name].find(keys[0]) if len(keys) == 1 else None
         if row is None:
             raise no_entity()
+        return row
+
+    def _fits(self, entity: Entity, query: Query) -> Callable[[dict[str, Any]], bool] | None:
+        switches = self.switches
+        return compile_filter(query.filter, entity, switches.cross_view, switches.detail_filter) if query.filter else None
+
+    def _one(self, rendering: Rendering, keys: list[str], hidden: set[str]) -> Response:
+        """A record by its key or its NoteID (§4.4)."""
+        entity = rendering.entity
+        row = self._row(entity, keys)
+        if str(row[entity.key]) in hidden:
+            raise no_entity()
         return answer(rendering.record(self._full(entity, row, rendering.query), 1))
 
-    def _list(self, rendering: Rendering) -> Response:
+    def _list(self, rendering: Rendering, hidden: set[str]) -> Response:
         """The rows as they are now, in key order (§4.1, §4.7)."""
         entity, query = rendering.entity, rendering.query
         optimizable(entity, query)
-        switches = self.switches
-        fits = compile_filter(query.filter, entity, switches.cross_view, switches.detail_filter) if query.filter else None
+        fits = self._fits(entity, query)
         found = [row for row in self.store.tables[entity.name] if fits is None or fits(row)]
+        if hidden:
+            found = [row for row in found if str(row[entity.key]) not in hidden]
         end = None if query.top is None else query.skip + query.top
         page = found[query.skip : end]
         return answer([rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)])

@@ -46,18 +46,21 @@ def _row(table: Table, key: Any) -> Row:
 
 
 def _create(store: Store, table: Table, given: dict[str, Any]) -> None:
-    values = _values(store, table, given)
-    row: Row = _blank(store, table)
+    store.create(table, filled(blank(store, table), _values(store, table, given)), "person")
+
+
+def filled(row: Row, values: Row) -> Row:
+    """The row with these values, by dotted names."""
     for name, value in values.items():
         *way, last = name.split(".")
         inner = row
         for step in way:
             inner = inner[step]
         inner[last] = value
-    store.create(table, row, "person")
+    return row
 
 
-def _blank(store: Store, table: Table) -> Row:
+def blank(store: Store, table: Table) -> Row:
     """A new record as the form shows it before anything is typed."""
     where: Row = {"id": str(uuid.uuid4()), "AddressLine1": None, "AddressLine2": None, "City": None, "State": None}
     where |= {"PostalCode": None, "Country": "US", "Validated": False}

@@ -5,14 +5,20 @@ from typing import Literal
 
 Kind = Literal["string", "int", "decimal", "date", "bool", "guid"]
 
+# Of the int fields, those that the vendor's description calls ShortValue; on the wire they are the same numbers.
+SHORT = frozenset(("LeadTimedays", "OrderPriority", "CreditDaysPastDue"))
+
 
 @dataclass(frozen=True)
 class Shape:
-    """Fields of an entity: name -> type; linked entities: name -> shape; names of its detail collections."""
+    """Fields of an entity: name -> type; linked entities: name -> shape; its detail collections: name -> what a row of them is called.
 
+    `type_name` is what the vendor's description calls the entity."""
+
+    type_name: str
     fields: dict[str, Kind]
     links: dict[str, "Shape"] = field(default_factory=dict)
-    details: frozenset[str] = frozenset()
+    details: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def _fields(**kinds: str) -> dict[str, Kind]:
     return {name: kind for kind, text in names.items() for name in _names(text)}
 
 
-ADDRESS = Shape(_fields(s="AddressLine1 AddressLine2 City Country PostalCode State", b="Validated"))
+ADDRESS = Shape("Address", _fields(s="AddressLine1 AddressLine2 City Country PostalCode State", b="Validated"))
 
 _PERSON = _fields(
     s="Attention BusinessAccount CompanyName ContactClass ContactMethod ConvertedBy DisplayName Duplicate Email Fax FaxType FirstName "
@@ -59,18 +65,30 @@ _PERSON = _fields(
     g="NoteID",
 )
 PERSON = Shape(
+    "Contact",
     _PERSON,
     {"Address": ADDRESS},
-    frozenset(_names("Activities Attributes Campaigns Cases Duplicates MarketingLists Notifications Opportunities Relations")),
+    {
+        "Activities": "ActivityDetail",
+        "Attributes": "AttributeValue",
+        "Campaigns": "CampaignDetail",
+        "Cases": "CaseDetail",
+        "Duplicates": "ContactDuplicateDetail",
+        "MarketingLists": "MarketingListDetail",
+        "Notifications": "ContactNotification",
+        "Opportunities": "OpportunityDetail",
+        "Relations": "RelationDetail",
+    },
 )
 
 CREDIT_RULES = Shape(
+    "CreditVerificationRules",
     _fields(
         s="CreditVerification",
         i="CreditDaysPastDue",
         t="FirstDueDate",
         d="CreditLimit OpenOrdersBalance RemainingCreditLimit UnreleasedBalance",
-    )
+    ),
 )
 
 CUSTOMER = Entity(
@@ -79,6 +97,7 @@ CUSTOMER = Entity(
     form="Customers (AR303000)",
     files="PX.Objects.AR.CustomerMaint/BAccount",
     shape=Shape(
+        "Customer",
         _fields(
             s="AccountRef CurrencyID CurrencyRateType CustomerClass CustomerID CustomerCategory CustomerName Email FOBPoint LocationName "
             "ParentRecord PriceClassID ShippingBranch ShippingRule ShippingTerms ShippingZoneID ShipVia StatementCycleID StatementType "
@@ -99,7 +118,12 @@ CUSTOMER = Entity(
             "PrimaryContact": PERSON,
             "CreditVerificationRules": CREDIT_RULES,
         },
-        frozenset(("Attributes", "Contacts", "PaymentInstructions", "Salespersons")),
+        {
+            "Attributes": "AttributeValue",
+            "Contacts": "CustomerContact",
+            "Salespersons": "CustomerSalesPerson",
+            "PaymentInstructions": "BusinessAccountPaymentInstructionDetail",
+        },
     ),
     main_view="CurrentCustomer",
     views={
@@ -131,13 +155,14 @@ BUSINESS_ACCOUNT = Entity(
     form="Business Accounts (CR303000)",
     files="PX.Objects.CR.BusinessAccountMaint/BAccount",
     shape=Shape(
+        "BusinessAccount",
         _fields(
             s="AccountRef BusinessAccountID ClassID Duplicate Name Owner OwnerEmployeeName ParentAccount SourceCampaign Status Type "
             "Workgroup WorkgroupDescription CurrencyID",
             t="LastIncomingActivity LastModifiedDateTime LastOutgoingActivity",
             b="EnableCurrencyOverride MainAddressValidated ShippingAddressOverride ShippingAddressValidated",
             g="NoteID",
-        )
+        ),
     ),
     main_view="BAccount",
     views={},

@@ -38,6 +38,10 @@ class Switches(BaseModel):
     forbidden: str = Field("", description="entities whose form the user has no rights to, by comma: answered with 403")
     refresh_reuse_ends_grant: bool = Field(False, description="a refresh token used twice kills the whole grant, not only that call")
 
+    customer_numbering: Literal["manual", "auto"] = Field("manual", description="auto: a new customer's CustomerID is given by the site")
+    too_long: Literal["error", "cut"] = Field("error", description="a text longer than its field in a PUT: a 422, or cut in silence")
+    validation_shape: Literal["422", "500"] = Field("422", description="form of a PUT's field errors: the entity, or one exception text")
+
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:
