@@ -1,18 +1,15 @@
 """`weighlock demo`, as its user runs it."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.harness.system import eventually
 from weighlock import demo as demo_room
 from weighlock.demo import Demo
-from weighlock.processes import RUN
+from weighlock.processes import RUN, spawn
 
 ROOT = Path(__file__).parents[2]
 CLOSED = "http://127.0.0.1:9"
@@ -23,16 +20,17 @@ LINE = re.compile(
 
 def start(folder, marker, *arguments):
     proxies = {name: CLOSED for pair in ("http_proxy", "https_proxy", "all_proxy") for name in (pair, pair.upper())}
-    env = {**os.environ, **proxies, "PIP_INDEX_URL": CLOSED, "NO_PROXY": "", "PYTHONPATH": str(ROOT), RUN: marker}
-    command = [sys.executable, "-m", "weighlock", "demo", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    env = {**proxies, "PIP_INDEX_URL": CLOSED, "NO_PROXY": "", "PYTHONPATH": str(ROOT), RUN: marker}
+    return spawn([sys.executable, "-m", "weighlock", "demo", *arguments], env, folder / "said")
 
 
-def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of):
+def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of, monkeypatch):
     """Without a terminal it ends by itself with status 0, with figures of its own company, no network, and no process left."""
+    monkeypatch.chdir(tmp_path)
     demo = start(tmp_path, "demo-agrees", "--customers", "31", "--seed", "7", "--edits", "4")
-    said, _ = demo.communicate(timeout=240)
-    assert demo.returncode == 0, said
+    status = demo.wait(240)
+    said = (tmp_path / "said").read_text()
+    assert status == 0, said
     assert said.count("arrived") == 4
     companies, contacts = map(int, LINE.search(said).groups())
     assert 31 <= companies <= 35  # new customers among the edits
@@ -40,19 +38,15 @@ def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of):
     assert processes_of("demo-agrees") == []
 
 
-def test_a_killed_demo_takes_everything_along(stack, tmp_path, processes_of):
+def test_a_killed_demo_takes_everything_along(stack, tmp_path, processes_of, monkeypatch):
     """After kill -9 of the demo neither broker, registry, sandbox nor worker runs on."""
+    monkeypatch.chdir(tmp_path)
     demo = start(tmp_path, "demo-killed", "--customers", "20", "--stay")
-    for line in demo.stdout:
-        if "workers run" in line:
-            break
+    eventually("all of it runs", lambda: "workers run" in (tmp_path / "said").read_text(), 120)
     assert len(processes_of("demo-killed")) >= 7  # itself, two JVMs, two sandboxes and at least two of the workers
-    demo.send_signal(signal.SIGKILL)
+    demo.kill()
     demo.wait(10)
-    until = time.monotonic() + 10
-    while (left := processes_of("demo-killed")) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert left == []
+    eventually("nothing of it runs on", lambda: not processes_of("demo-killed"), 10)
 
 
 @pytest.mark.parametrize(("agreed", "late", "status"), [(True, [], True), (False, [], False), (True, [{"seq": 1}], False)])
