@@ -192,6 +192,8 @@ class GuardedConsumer(driver.Consumer):  # type: ignore[misc]
             try:
                 await self._thread.call_thread(_check, coordinator)
             except Exception as error:
+                if self.should_stop:  # the stop ended the sleep, and the consumer's thread may be gone already
+                    return
                 self.log.error("the group coordinator failed: %r", error)
                 await self.crash(error)
 
