@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.licence_per_minute is not None:
             settings["licence_per_minute"] = options.licence_per_minute
         vendor = package.build(_load(start), _switches(package.Switches, settings))
-        serve(Sandbox(vendor, start, _load), options.system, options.port)
+        serve(Sandbox(vendor, start, _load), options.system, options.port, options.host)
     except (ValueError, OSError) as error:
         print(f"sandbox {options.system}: {error}", file=sys.stderr)
         return 2
@@ -69,6 +69,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         sub.add_argument("--port", type=int, required=True, help="0 picks a free one; the line on stdout names it")
+        sub.add_argument("--host", default="127.0.0.1", help="the address to listen on; in a container 0.0.0.0 (127.0.0.1)")
         sub.add_argument("--data", default="demo", help="demo, empty, or a folder of CSV or JSON (default: demo)")
         sub.add_argument("--customers", type=int, default=250, help="how many customers (250)")
         sub.add_argument("--contacts", type=int, help="how many contacts (2.4 for each customer)")

@@ -1,4 +1,4 @@
-"""Serving one sandbox on the loopback address: says where, ends at once, and can drop a connection like a broken network."""
+"""Serving one sandbox: says where, ends at once, and can drop a connection like a broken network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HOST = "127.0.0.1"
 SERVED = "sandbox.served"
 _connections: dict[tuple[str, int], asyncio.Transport] = {}  # of this process's server, by the client's address
 
@@ -45,8 +44,8 @@ class _Server(uvicorn.Server):
         os._exit(0)
 
 
-def serve(app: ASGIApp, system: str, port: int) -> None:
-    """Serve `app` on 127.0.0.1:`port` (0: a free one) until a signal; prints one line with the address once it answers.
+def serve(app: ASGIApp, system: str, port: int, host: str = "127.0.0.1") -> None:
+    """Serve `app` on `host`:`port` (0: a free one) until a signal; prints one line with the address once it answers.
 
     Raises OSError where the port is taken.
     """
@@ -57,7 +56,7 @@ def serve(app: ASGIApp, system: str, port: int) -> None:
 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
+    listener.bind((host, port))
     config = uvicorn.Config(
         served,
         http=_Protocol,
@@ -69,7 +68,7 @@ def serve(app: ASGIApp, system: str, port: int) -> None:
         server_header=False,
         timeout_keep_alive=75,
     )
-    _Server(config, f"{system} sandbox at http://{HOST}:{listener.getsockname()[1]}").run(sockets=[listener])
+    _Server(config, f"{system} sandbox at http://{host}:{listener.getsockname()[1]}").run(sockets=[listener])
 
 
 async def drop(scope: Scope, receive: Receive) -> None:
