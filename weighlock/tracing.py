@@ -26,14 +26,15 @@ def way_of(settings: Settings, asked: str) -> list[Step]:
     `after` (seconds since the change was made in the source system), `where` (topic/partition/offset), `what` and `more`.
     """
     wire = wiring.wire(settings)
-    ref = _own_ref(wire, asked)
+    ref = own_ref(wire, asked)
     if ref is None:
         return []
     found = [step for topic in topics.TOPICS if topic.record for step in _steps(wire, topic, ref)]
     return sorted(found, key=lambda step: step["at"])
 
 
-def _own_ref(wire: Wire, asked: str) -> str | None:
+def own_ref(wire: Wire, asked: str) -> str | None:
+    """See `way_of`; None where no topic knows it."""
     try:
         ref = Ref.parse(asked)
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sinks.hubspot_match import bare_domain
+from sinks.hubspot_aliases import bare_domain
 from weighlock import settings as config
 from weighlock.clients.hubspot import Budget, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item, error_of

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from weighlock import logs
-from weighlock.cli import output, secrets
+from weighlock.cli import links, output, secrets
 from weighlock.cli.output import Json
 from weighlock.errors import ConfigError
 from weighlock.kafka.admin import Plan
@@ -35,6 +35,7 @@ app.add_typer(stack, name="stack")
 app.add_typer(topics, name="topics")
 app.add_typer(setup, name="setup")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(links.app, name="links")
 console = output.console()
 
 

@@ -24,7 +24,7 @@ NOT_REACHED = frozenset({503, 521, 522, 523, 525, 526, 530})
 #: Where the id of the record that holds a value is written, besides context.existingId (facts/hubspot.md §2.4, §14.3).
 HOLDER = re.compile(r"Existing ID: (\d+)|(\d+) already has that value")
 TAKEN = re.compile(r"CONFLICTING_UNIQUE_VALUE|UNIQUE_VALUE_CONFLICT|already has that value")
-OURS_MISSING = re.compile(r'Property \\*"(acumatica_\w+)\\*" does not exist')
+OURS_MISSING = re.compile(r'Property \\*"(acumatica_\w+)\\*" does not exist|non-unique \S+ property (acumatica_\w+)')
 
 
 class Conflict(RejectedError):
@@ -47,6 +47,10 @@ class Item:
     @classmethod
     def of(cls, row: Json) -> Item:
         return cls(str(row["id"]), row.get("properties") or {}, bool(row.get("new")), row.get("objectWriteTraceId"))
+
+    def ids(self) -> list[str]:
+        """Its id, and those of the records that were merged into it, where `hs_merged_object_ids` was asked for."""
+        return [self.id, *(self.properties.get("hs_merged_object_ids") or "").split(";")]
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def error_of(
         return TransientError(f"{message}: neither an answer nor an error", ambiguous=True)
     missing = OURS_MISSING.search(said)
     if missing:
-        return ConfigError(f"HubSpot has no property {missing[1]}: run `weighlock setup hubspot`, then start again.")
+        return ConfigError(f"HubSpot has no (unique) property {missing[1] or missing[2]}: run `weighlock setup hubspot`, then start again.")
     response = json.dumps(body) if body else None
     if status == 409 or category == "CONFLICT" or TAKEN.search(said):
         return Conflict(f"HubSpot: {said}", _existing(body or {}, said), request, response)
