@@ -29,7 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from schemas.records import Result
 from schemas.topics import RESULTS_HUBSPOT
 from tests.chaos.crew import Crew
-from tests.chaos.faults import FAULTS, Fault, Faults
+from tests.chaos.faults import FAULTS, REFUSED, Fault, Faults
 from tests.harness.accounting import account, twice_created
 from tests.harness.system import WORKERS, System, eventually, running
 from weighlock import processes
@@ -93,6 +93,8 @@ class Campaign:
     def run(self, minutes: float) -> Outcome:
         outcome = Outcome(self.seed)
         self.crew.start()
+        eventually("contacts arrive: everybody is at work", lambda: self._arrived("contact"), 120, every=0.5)
+        self._began = time.monotonic()
         bar = self.progress.add_task("chaos", total=minutes * 60)
         until = self._began + minutes * 60
         with edits_going_on(self.system, self.seed) as made:
@@ -103,6 +105,9 @@ class Campaign:
         outcome.edits = sum(made)
         self._settle(outcome)
         return outcome
+
+    def _arrived(self, entity: str) -> bool:
+        return any(entry["entity"] == entity and entry["actor"] == "api" for entry in self.system.crm.get("/log"))
 
     def _draw(self) -> tuple[str, str | Fault]:
         """From a shuffled pack that holds each fault and each blow; a new one when it is empty."""
@@ -115,7 +120,7 @@ class Campaign:
     def _act(self, what: str, whom: str | Fault) -> None:
         chance, soon, later, sleep = (self.choice.random() for _ in range(4))
         if isinstance(whom, Fault):
-            self.faults.arm(whom)
+            self.faults.arm(whom, int(chance * (10 if whom.system == "acumatica" else 3)))
             self._say(f"armed {whom.name}")
             return
         if whom in ("broker", "registry"):
@@ -168,6 +173,7 @@ class Campaign:
                 copy.start()
         eventually_agreed(system, outcome, crew)
         outcome.problems += crew.problems
+        outcome.fired[REFUSED] = self.faults.refused()
         found = account(system.wire)
         outcome.ends = found.ends
         outcome.unaccounted = found.problems

@@ -71,17 +71,21 @@ class Faults:
         self._boxes = {"acumatica": system.erp, "hubspot": system.crm}
         self._armed: Counter[str] = Counter()
 
-    def arm(self, fault: Fault) -> None:
+    def arm(self, fault: Fault, skip: int) -> None:
+        """It fires after so many calls of its kind: several in a row would only make the client wait."""
         self._armed[fault.name] += 1
         rule = {"id": f"{fault.name} #{self._armed[fault.name]}", "kind": fault.kind, "path": fault.path, "args": fault.args}
-        self._system.fault(self._boxes[fault.system], times=fault.times, **rule)
+        self._system.fault(self._boxes[fault.system], times=fault.times, skip=skip, **rule)
 
     def fired(self) -> Counter[str]:
-        """By name, those that never did with 0. The partly refused batch is no rule: the edits make it (`campaign.Person`)."""
+        """By name, those that never did with 0."""
         found = Counter({fault.name: 0 for fault in FAULTS})
         for box in self._boxes.values():
             for rule in box.get("/faults"):
                 found[rule["id"].rpartition(" #")[0]] += rule["fired"]
-        routes = self._system.crm.get("/calls")["routes"]
-        found[REFUSED] = sum(counts.get("207", 0) for route, counts in routes.items() if "/batch/" in route and "read" not in route)
         return found
+
+    def refused(self) -> int:
+        """How many batches were partly refused. That is no rule: the edits make it (`edits_going_on`)."""
+        routes = self._system.crm.get("/calls")["routes"]
+        return sum(counts.get("207", 0) for route, counts in routes.items() if "/batch/" in route and "read" not in route)
