@@ -200,6 +200,8 @@ class Acumatica:
         if known and (name, keys, request.method) == ("swagger.json", [], "GET"):
             return answer(document(f"{request.base_url}entity/{endpoint}/{version}"))
         if not known or name not in ENTITIES:
+            if self.switches.not_found_body == "empty":
+                raise Refusal(Response(status_code=404))
             raise message(404, f"No HTTP resource was found that matches the request URI '{request.url.path}'.")
         entity = ENTITIES[name]
         if name in [text.strip() for text in self.switches.forbidden.split(",")]:
@@ -220,6 +222,8 @@ class Acumatica:
         entity, query, silent = rendering.entity, rendering.query, fired(request.scope, "silent") is not None
         writer = Writer(self.store, self.store.tables[entity.name], self.switches, rendering.base)
         if request.method == "DELETE":
+            if self.switches.missing_delete == "404" and self.store.tables[entity.name].find(keys[0]) is None:
+                raise message(404, "No entity satisfies the condition.")
             writer.delete(self._row(entity, keys), silent)
             return Response(status_code=204)
         done = writer.put(request.state.body, query, self._fits(entity, query), request.headers, silent)

@@ -42,6 +42,10 @@ class Switches(BaseModel):
     too_long: Literal["error", "cut"] = Field("error", description="a text longer than its field in a PUT: a 422, or cut in silence")
     validation_shape: Literal["422", "500"] = Field("422", description="form of a PUT's field errors: the entity, or one exception text")
 
+    unknown_fields: Literal["ignored", "refused"] = Field("ignored", description="an unknown name in a PUT: left out in silence, or a 400")
+    missing_delete: Literal["500", "404"] = Field("500", description="status of a DELETE of a record that is not there")
+    not_found_body: Literal["message", "empty"] = Field("message", description="body of a 404 of a path that is not served")
+
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:

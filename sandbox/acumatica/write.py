@@ -30,6 +30,7 @@ LENGTHS = {
 }  # fmt: skip
 _KEPT = (*READ_ONLY, "ContactID", "DisplayName", "PrimaryContactID")  # 200 with the old value (§4.8)
 _LINKS = ("MainContact", "Address")
+_FRAME = ("id", "rowNumber", "note", "custom", "error", "files", "_links", "delete")
 _NEW = "<NEW>"
 
 
@@ -105,6 +106,8 @@ class Writer:
                 sent.fields.add(path)
                 if "value" in wrapper and name not in _KEPT:  # `{}` leaves a field alone
                     self._take(path, wrapper["value"], shape.fields[name], sent)
+            elif self.switches.unknown_fields == "refused" and name not in (*shape.links, *shape.details, *_FRAME):
+                raise unreadable(".".join(path))
 
     def _take(self, path: Path, value: Any, kind: Kind, sent: Sent) -> None:
         name = ".".join(path)

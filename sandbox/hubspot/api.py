@@ -18,6 +18,7 @@ from sandbox.hubspot.errors import (
     RateLimited,
     bad_request,
     correlation_id,
+    expired,
     missing_scopes,
     too_many_inputs,
     unauthenticated,
@@ -113,6 +114,8 @@ class Api:
     def _authenticate(self, request: Request) -> None:
         if request.headers.get("authorization") != f"Bearer {HUBSPOT_TOKEN}":
             raise unauthenticated()
+        if fired(request.scope, "expire-token"):
+            raise expired()
 
     def _answer(self, request: Request, raw: bytes, handler: Handler, needs: Needs, version: str) -> Answer:
         request.scope["sandbox.body_length"] = len(raw.decode(errors="replace"))

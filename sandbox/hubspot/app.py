@@ -23,6 +23,13 @@ from sandbox.hubspot.switches import Switches
 
 __all__ = ["HubSpot", "Switches", "build"]
 
+FAULTS = {
+    "stale-search": "search says total 1 and gives no result, as when the index is behind (§3)",
+    "late-search": "this search finds records as they were args.seconds (300) ago",
+    "refuse-rows": "the first args.count (1) rows of this batch are refused: a 207 where each input has a trace id, else a 400 (§2.4)",
+    "expire-token": "this call alone is a 401 EXPIRED_AUTHENTICATION",
+}
+
 _Row = tuple[str, str, Handler, Needs]
 
 
@@ -105,7 +112,7 @@ class HubSpot:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.fault_kinds = {"stale-search": "search says total 1 and gives no result, as when the index is behind (§3)"}
+        self.fault_kinds = FAULTS
         self.portal = Portal(book, switches, clock)
         self.log = self.portal.log
         self.limits = Limits(switches, clock, monotonic)

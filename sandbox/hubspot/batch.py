@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from sandbox.faults import fired
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.draft import Draft, Pending
 from sandbox.hubspot.errors import (
@@ -18,7 +19,7 @@ from sandbox.hubspot.errors import (
     some_not_found,
 )
 from sandbox.hubspot.objects import commit, properties_of, resolve, show, written
-from sandbox.hubspot.portal import Record
+from sandbox.hubspot.portal import Portal, Record
 from sandbox.hubspot.values import instant
 
 LIMIT = 100
@@ -93,6 +94,14 @@ def upsert(call: Call) -> Answer:
             if name is None:
                 raise _Missing
             return draft.create(call.kind, {name: id, **properties})
+        if (
+            name == "email"
+            and call.portal.switches.email_upsert == "refused"
+            and set(_writable(call.portal, record)) - set(properties) - {"email"}
+        ):
+            raise bad_request("Partial upserts are not supported when using email as the idProperty for contacts")
+        if name == "email" and call.portal.switches.email_upsert == "blank":
+            properties = dict.fromkeys(_writable(call.portal, record), "") | {"email": id} | properties
         if name == "email" and str(properties.get("email", "")).strip().lower() == id.strip().lower():
             properties = {key: value for key, value in properties.items() if key != "email"}  # the first address stays (§14.3)
         return draft.update(record, properties)
@@ -120,8 +129,11 @@ def _write(call: Call, plan: Callable[[Draft, Json], Pending], status: int, more
     done: list[tuple[Pending, str | None]] = []
     errors: list[Json] = []
     missing: list[tuple[str, str | None]] = []
-    for row, trace in zip(inputs, traces, strict=True):
+    refused = 0 if (fault := fired(call.scope, "refuse-rows")) is None else int(fault.args.get("count", 1))
+    for place, (row, trace) in enumerate(zip(inputs, traces, strict=True)):
         try:
+            if place < refused:
+                raise bad_request("There was a problem with the request.")
             done.append((plan(draft, row), trace))
         except _Missing:
             missing.append((_id(row), trace))
@@ -136,6 +148,11 @@ def _write(call: Call, plan: Callable[[Draft, Json], Pending], status: int, more
     commit(call.portal, draft)
     results = [{**show(call.portal, p.record, written(p)), **more(p, trace)} for p, trace in done]
     return _answer(call, results, errors, started, status)
+
+
+def _writable(portal: Portal, record: Record) -> list[str]:
+    """The values that a partial upsert by e-mail may lose, if that is what HubSpot means (§2.6)."""
+    return [name for name in record.properties if not portal.read_only(record.kind, name)]
 
 
 def _whole(error: ApiError) -> ApiError:
@@ -156,7 +173,8 @@ def _answer(call: Call, results: list[Json], errors: list[Json], started: dateti
     if errors:
         body |= {"numErrors": len(errors), "errors": errors}
     body |= {"startedAt": instant(started), "completedAt": instant(call.portal.clock())}
-    return Answer(body, 207 if errors else status)
+    partial = 200 if call.version == "2026-09" and call.portal.switches.partial_status == "200" else 207
+    return Answer(body, partial if errors else status)
 
 
 def _check_keys(call: Call) -> None:

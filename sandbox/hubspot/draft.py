@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from sandbox.hubspot.errors import ContactExists, InvalidProperties, Json, Probl
 from sandbox.hubspot.kinds import CONTACTS, LIFECYCLE_ORDER, Kind, kind_of
 from sandbox.hubspot.links import LABELS, invalid_pair
 from sandbox.hubspot.portal import Portal, Properties, Record
-from sandbox.hubspot.values import stored
+from sandbox.hubspot.values import LONGEST_TEXT, stored
 
 Link = tuple[tuple[str, str], frozenset[int]]  # the other end, and the labels towards it
 
@@ -97,7 +98,7 @@ class Draft:
                 message = f'"{name}" is a calculated property; its value cannot be set.'
                 problems.append(Problem(name, "READ_ONLY_VALUE", message))
                 continue
-            text, problem = stored(definition, value)
+            text, problem = stored(definition, self._taken_as(name, value))
             if problem is not None:
                 problems.append(problem)
             elif text is None:
@@ -106,6 +107,13 @@ class Draft:
                 after[name] = text
         _swap_email(kind, pending.properties, after)
         return after, problems
+
+    def _taken_as(self, name: str, value: Any) -> Any:
+        """What HubSpot may make of a value before it looks at it: nobody knows, so by switch."""
+        switches = self.portal.switches
+        if name == "domain" and switches.domain_form == "bare" and isinstance(value, str):
+            return re.sub(r"^([a-z]+://)?(www\.)?|[/?#].*$", "", value.strip().lower())
+        return value[:LONGEST_TEXT] if switches.too_long == "cut" and isinstance(value, str) else value
 
     def _taken(self, record: Record, name: str, value: str, other: str | None) -> Problem:
         kind = f"ObjectTypeId{{legacyObjectType={record.kind.singular.upper()}}}"

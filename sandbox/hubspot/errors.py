@@ -116,6 +116,10 @@ def unauthenticated() -> ApiError:
     )
 
 
+def expired() -> ApiError:
+    return ApiError(401, "The access token is expired or invalid.", "EXPIRED_AUTHENTICATION")
+
+
 def missing_scopes(any_of: list[str]) -> ApiError:
     return ApiError(
         403,

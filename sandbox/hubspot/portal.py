@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Properties = dict[str, str]  # never an empty text
 
 
+#: How far back search can be made to look (the fault `late-search`), in seconds.
+LATEST_SEARCH = 600.0
+
+
 @dataclass
 class Record:
     kind: Kind
@@ -217,19 +221,19 @@ class Portal:
         kind = record.kind
         if names is None:
             record.seeded = True
-            names = [name for name in record.properties if not self._read_only(kind, name)]
+            names = [name for name in record.properties if not self.read_only(kind, name)]
             self.seeded[kind.name][record.id] = {}
         before = self.seeded[kind.name].get(record.id)
         if before is not None:  # what we made ourselves is nothing that people had before us
             after = {**before, **{name: record.properties.get(name, "") for name in names}}
             self.seeded[kind.name][record.id] = {name: value for name, value in after.items() if value}
 
-    def _read_only(self, kind: Kind, name: str) -> bool:
+    def read_only(self, kind: Kind, name: str) -> bool:
         definition = self.definitions[kind.name].get(name)
         return definition is not None and bool(definition["modificationMetadata"]["readOnlyValue"])
 
     def _keep(self, record: Record, properties: Properties | None, now: datetime) -> None:
-        horizon = now - timedelta(seconds=self.switches.search_delay_seconds)
+        horizon = now - timedelta(seconds=max(self.switches.search_delay_seconds, LATEST_SEARCH))
         while len(record.past) > 1 and record.past[1][0] <= horizon:
             del record.past[0]
         record.past.append((now, properties))

@@ -53,6 +53,14 @@ class Switches(BaseModel):
     unique_key_case: Literal["insensitive", "sensitive"] = Field(
         default="insensitive", description="whether ABC and abc are one value of a unique property"
     )
+    partial_status: Literal["207", "200"] = Field(default="207", description="status of a batch on 2026-09 in which some rows failed")
+    email_upsert: Literal["part", "blank", "refused"] = Field(
+        default="part", description="an upsert by email with a part of the properties: changes that part, empties the others, or is refused"
+    )
+    domain_form: Literal["as_sent", "bare"] = Field(
+        default="as_sent", description="what becomes of a company's domain: kept as sent, or without scheme, www. and path in lower case"
+    )
+    too_long: Literal["error", "cut"] = Field(default="error", description="a text of more than 65,536 characters: a 400, or cut")
     auto_company: bool = Field(default=False, description="create and associate companies with contacts, by the e-mail's domain")
     auto_company_seconds: float = Field(default=3.0, ge=0, description="how long after the contact that happens")
     required_companies: Names = Field(default=(), description="company properties that dated paths demand, comma-separated")

@@ -126,6 +126,15 @@ def test_switches_of_writing() -> None:
         assert (refused.status_code, "OutcomeEntityHasErrors" in refused.json()["exceptionType"]) == (500, True)
 
 
+def test_unknowns() -> None:
+    """§4.8, §4.9, §13.5, §12: by switch an unknown name is refused, a missing record's DELETE is a 404, and a 404 has no body."""
+    with site(unknown_fields="refused", missing_delete="404", not_found_body="empty") as one:
+        assert put(one, "Customer", {"CustomerID": "O'BRIEN", "CustomrName": "typo"}).status_code == 400
+        assert put(one, "Customer", {"CustomerID": "O'BRIEN", "Contacts": []}).status_code == 200
+        assert one.client.delete(f"{BASE}/Contact/1").status_code == 404
+        assert (one.get("Nothing").status_code, one.get("Nothing").text) == (404, "")
+
+
 def test_delete() -> None:
     """§4.9: 204 and the record is gone; one that is not there is the 500 of §4.4."""
     with site() as one:
@@ -161,6 +170,28 @@ def test_rows_can_be_hidden() -> None:
         hidden = {row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")}
         assert "NoEntitySatisfies" in one.fails("Customer/O'BRIEN")
         assert {row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")} - hidden == {"O'BRIEN"}
+
+
+@pytest.mark.parametrize(("status", "headers"), [(200, {}), (302, {"Location": "/ui/error"}), (503, {})])
+def test_a_site_that_is_published(status: int, headers: dict[str, str]) -> None:
+    """S19, §6.1: while a customization is published, answers are pages: 200, 302 or 503, each fired once and counted."""
+    with site() as one:
+        kind = "status" if headers else "html"
+        one.control("faults", kind=kind, args={"status": status, "headers": headers, "content_type": "text/html"})
+        answer = one.get("Customer")
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (status, "text/html")
+        assert one.get("Customer", top=1).status_code == 200
+        assert one.client.get("/__sandbox__/faults").json()[0]["fired"] == 1
+
+
+def test_a_write_whose_answer_is_lost() -> None:
+    """S19: time-out after the commit: the record is there, and the same PUT once more changes nothing."""
+    with site() as one:
+        one.control("faults", kind="timeout-after", method="PUT", args={"seconds": 0})
+        with pytest.raises(ConnectionResetError):
+            put(one, "Customer", {"CustomerID": "NEW1", "CustomerName": "N"})
+        assert put(one, "Customer", {"CustomerID": "NEW1", "CustomerName": "N"}, {"If-Match": "*"}).status_code == 200
+        assert [row["op"] for row in one.vendor.log.entries] == ["create"]
 
 
 def test_a_merged_contact_stays() -> None:
