@@ -25,7 +25,8 @@ class KeyRing:
     """Fernet keys: the first one seals, each of them opens. They come from the environment (several with commas), from the file that the
     environment names (one a line), or else from `secrets.key` in the folder, which is made at first need with mode 0600.
 
-    Read anew at each use, so that a long-running worker follows a rotation.
+    Read anew at each use, so that a long-running worker follows a rotation. Who writes holds `locked(path)`, from the look at the keys
+    until what they sealed is on the disk: else it could be sealed by a key that a rotation has just thrown away.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +38,11 @@ class KeyRing:
         return next((name for name in (KEY, KEY_FILE) if os.environ.get(name)), None)
 
     def seal(self, text: str) -> bytes:
-        return _ring(self._keys() or self._first()).encrypt(text.encode())
+        keys = self._keys()
+        if not keys:
+            write_private(self.path, _new().encode())
+            keys = self._keys()
+        return _ring(keys).encrypt(text.encode())
 
     def open(self, sealed: bytes) -> str:
         """`InvalidToken` where none of the keys fits, `ConfigError` where the keys themselves are wrong."""
@@ -73,13 +78,6 @@ class KeyRing:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot read this key: {type(error).__name__}") from None
 
-    def _first(self) -> list[str]:
-        with locked(self.path):
-            if not (keys := self._keys()):  # a neighbour may have been quicker
-                write_private(self.path, _new().encode())
-                keys = self._keys()
-            return keys
-
 
 class SealedFile:
     """A text in a file that its folder's keys open; replaced as a whole."""
@@ -100,8 +98,9 @@ class SealedFile:
         raise AssertionError
 
     def write(self, text: str) -> None:
-        """On the disk when it returns. Call it with the file `locked` where others write it too."""
-        write_private(self.path, self._keys.seal(text))
+        """On the disk when it returns."""
+        with locked(self._keys.path):
+            write_private(self.path, self._keys.seal(text))
 
 
 class SecretStore:
@@ -138,16 +137,14 @@ def rotate(folder: Path) -> list[str]:
     Each file is replaced as a whole, and the old key is kept until the last one is done: whenever this is broken off, all can be read,
     and done again it goes on. Workers wait for it where they write, and need no restart.
     """
-    ring, paths = KeyRing(folder), sorted(folder.glob("*.sealed"))
-    with contextlib.ExitStack() as held:
-        for path in [*paths, ring.path]:
-            held.enter_context(locked(path))
-        texts = {path: _opened(path) for path in paths}  # before a key is made: one that nothing opens stays as it is
+    ring = KeyRing(folder)
+    with locked(ring.path):
+        texts = {path: _opened(path) for path in sorted(folder.glob("*.sealed"))}  # first: if one cannot be opened, no key is changed
         ring.begin()
         for path, text in texts.items():
-            SealedFile(path).write(text)
+            write_private(path, ring.seal(text))
         ring.finish()
-    return [path.name for path in paths]
+    return [path.name for path in texts]
 
 
 def _opened(path: Path) -> str:

@@ -18,6 +18,7 @@ from tests.harness.canaries import spellings
 from weighlock import redact
 from weighlock import settings as config
 from weighlock.clients.hubspot import HubSpot
+from weighlock.clients.hubspot_answers import Conflict
 from weighlock.errors import AuthError, ConfigError, RejectedError, WeighlockError
 
 SECRET = 'p&ss w%rd+"ü\\/?>'
@@ -83,6 +84,17 @@ def test_an_answer_that_echoes_the_token() -> None:
     client = HubSpot(config.HubSpot(url="http://127.0.0.1:1", token="pat-canary"), httpx.MockTransport(echo))
     with pytest.raises(AuthError, match=r"bad Bearer \[secret\]"):
         client.account()
+
+
+def test_a_weak_secret_spoils_no_data() -> None:
+    """Data and ids come as they are, whatever looks like a secret in them: only what we say is scrubbed."""
+    body = {"message": "no", "category": "CONFLICT", "context": {"existingId": ["51234"]}}
+    answers = iter([httpx.Response(200, json={"results": [{"id": "51234", "properties": {"k": "1234"}}]}), httpx.Response(409, json=body)])
+    client = HubSpot(config.HubSpot(url="http://127.0.0.1:1", token="1234"), httpx.MockTransport(lambda _: next(answers)))
+    assert client.read("company", ["51234"], ["k"])[0].properties == {"k": "1234"}
+    with pytest.raises(Conflict) as refused:
+        client.read("company", ["51234"], ["k"])
+    assert refused.value.existing == "51234"
 
 
 @pytest.mark.parametrize("where", ["main", "thread"])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 
+from sinks.hubspot import HubSpotTarget
 from weighlock import secrets
 from weighlock.clients.acumatica import Acumatica
 from weighlock.clients.acumatica_session import FileTokenStore, Grant
@@ -67,7 +69,11 @@ def test_nothing_lies_in_the_clear(state: Path) -> None:
     assert {path.name for path in files} == {"secrets.sealed", "acumatica-grant.sealed", "secrets.key"}
     for path in files:
         assert path.stat().st_mode & 0o777 == 0o600
-        assert not [word for word in (b"old ", b"hubspot", b"token", b"me") if word in path.read_bytes() and path.suffix == ".sealed"]
+        assert not [
+            word
+            for word in (b"old ", b"hubspot", b"access-token", b"refresh-token")
+            if word in path.read_bytes() and path.suffix == ".sealed"
+        ]
     assert SecretStore(state).values() == {name: f"old {name}" for name in SECRETS}
 
 
@@ -188,6 +194,18 @@ def test_readers_and_writers_during_rotations(state: Path) -> None:
     assert wrong == []
 
 
+def test_the_first_files_of_many_at_once(state: Path) -> None:
+    """Whoever comes first makes the key; what each of many writes beside rotations can be read afterwards."""
+    stores = [FileTokenStore(state / f"{number}.sealed") for number in range(8)]
+    threads = [threading.Thread(target=store.save, args=(Grant("me", "a", "r", 1.0),)) for store in stores]
+    for thread in threads:
+        thread.start()
+        secrets.rotate(state)
+    for thread in threads:
+        thread.join()
+    assert [store.load() for store in stores] == [Grant("me", "a", "r", 1.0)] * 8
+
+
 def test_a_changed_token_needs_no_restart(state: Path) -> None:
     """HubSpot's 401 sends the client to the store once; the new token goes on, a refused one that did not change ends it."""
     store, sent = fill(state), list[str]()
@@ -235,6 +253,49 @@ def test_changed_credentials_of_acumatica_need_no_restart(state: Path, changed: 
     later = Settings.load()
     assert Acumatica(later.need_acumatica(), tokens, httpx.MockTransport(site)).list("Customer", []) == []
     assert len(forms) == 2  # the grant was kept as that of the new credentials
+
+
+class NewOnly(BaseHTTPRequestHandler):
+    """Both vendors at once, after a rotation: only what has `new` in it is good."""
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        good = b"password=new" in form and b"secret=new" in form
+        self.answer(
+            good, {"access_token": "tttt", "refresh_token": "rrrr", "expires_in": 3600} if good else {"error": "invalid_client"}, 400
+        )
+
+    def do_GET(self) -> None:
+        endpoints = {"endpoints": [{"name": "Default", "version": "24.200.001"}], "results": [], "portalId": 1}
+        self.answer(self.headers["Authorization"] in ("Bearer new", "Bearer tttt"), endpoints, 401)
+
+    def answer(self, good: bool, body: dict[str, object], otherwise: int) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200 if good else otherwise)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_what_the_workers_are_made_of_follows(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source's client and the sink's target, as the workers make them, go on with secrets that were set after their start."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), NewOnly)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for section in ("ACUMATICA", "HUBSPOT"):
+        monkeypatch.setenv(f"WEIGHLOCK_{section}__URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        store = fill(state)
+        settings = Settings.load()
+        source, target = Acumatica.of(settings), HubSpotTarget(settings, {})
+        for name in SECRETS:
+            store.put(name, "new")
+        source.check()
+        target.check()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_the_commands(state: Path) -> None:

@@ -18,7 +18,6 @@ import httpx
 from weighlock import settings as config
 from weighlock.clients.hubspot_answers import Input, Item, Json, error_of, rows, transport_error
 from weighlock.errors import RateLimited, RejectedError, TransientError
-from weighlock.redact import scrub
 
 BATCH = 100
 SEARCH_PAGE = 200
@@ -225,8 +224,7 @@ class HubSpot:
         answer: Json | None = None
         if response.content:
             try:
-                # all but data may echo what we sent: scrubbed before it is taken apart
-                found = json.loads(response.text if response.status_code in (200, 201) else scrub(response.text))
+                found = response.json()
                 answer = found if isinstance(found, dict) else None
             except (json.JSONDecodeError, UnicodeDecodeError):
                 answer = None
