@@ -16,6 +16,8 @@ from weighlock.kafka.wire import Outgoing, Wire, producer
 
 #: On a wish that was read before: somebody else's call may have gone over it, write it once more.
 AGAIN = "weighlock-again"
+#: Beside it, on one that `weighlock links` sends: the ref of the record that a person chose; empty: none.
+DECIDED = "weighlock-decided"
 
 
 class Again:

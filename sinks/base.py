@@ -122,6 +122,7 @@ class Sink:
                 lane.release([one.ref for one in arrivals if one.system == self.target.system and one.peer is not None])
                 for one in arrivals:
                     lane.contest(one.ref, one.peer)
+                    lane.follow(one)
             if expire:
                 lane.expire()
             for batch in lane.batches(messages):

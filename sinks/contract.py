@@ -17,6 +17,7 @@ class Resolved:
     """A wish that can be carried out. All ids are the target system's own.
 
     `written` is the record that we wrote for this subject before (the ledger says so), `linked` one that a link or the router names;
+    `decided` is the record that a person chose with `weighlock links` ("": none), None where nobody did.
     `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
     """
 
@@ -24,6 +25,7 @@ class Resolved:
     references: Mapping[str, str] = field(default_factory=dict)
     written: str | None = None
     linked: str | None = None
+    decided: str | None = None
     associations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -37,7 +39,12 @@ class Written:
     note: str | None = None
 
 
-Answer = Written | RejectedError
+@dataclass(frozen=True)
+class Unlinked:
+    """As a person decided, no record of the target is this subject's any more."""
+
+
+Answer = Written | Unlinked | RejectedError
 
 
 class Ask(Protocol):

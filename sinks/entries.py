@@ -107,6 +107,20 @@ class Entries:
         self.audit(wish, "rejected", str(error))
         self._settle_waiting(wish)
 
+    def unlinked(self, received: Received) -> None:
+        """As a person decided. The next wish, even the same one, looks for a record anew."""
+        wish = received.wish
+        before = self._result(wish)
+        if before.target is not None:
+            for ref, peer in ((wish.subject, self.system), (before.target, Ref.parse(wish.subject).system)):
+                self._add(LINKS, link_key(ref, peer), None, wish, by=ref)
+        state = FacetState(version=wish.version, outcome="unlinked", at=now())
+        self._changed_results[wish.subject] = before.model_copy(
+            update={"target": None, "facets": {**before.facets, wish.facet: state}, "associations": {}, "at": now()}
+        )
+        self.audit(wish, "unlinked", "as a person decided; the record there keeps what it holds, without our key", before.target)
+        self._settle_waiting(wish)
+
     def unchanged(self, received: Received, hash: str | None) -> None:
         """What is there already costs no call; the version moves on, so that what is older stays older."""
         wish = received.wish

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from schemas.records import Wish
-from sinks.contract import Answer, Ask, Claims, Resolved, Written
-from sinks.hubspot_match import Matcher
+from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
+from sinks.hubspot_aliases import Aliases
+from sinks.hubspot_match import MERGED, Matcher
 from sinks.hubspot_setup import Definitions, missing
-from weighlock.clients.hubspot import HubSpot
+from weighlock.clients.hubspot import BATCH, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import ConfigError, RejectedError
 from weighlock.settings import Settings
-
-#: Beside `company` in a contact's associations: the company that people had associated it with when we adopted it. It is never taken away.
-KEPT = "company kept"
 
 
 class HubSpotTarget:
@@ -27,6 +26,7 @@ class HubSpotTarget:
     def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
         self._client = client or HubSpot(settings.need_hubspot(), again=lambda: settings.reread().hubspot)
         self._definitions = definitions
+        self._aliases = Aliases(self._client)
 
     def close(self) -> None:
         self._client.close()
@@ -41,28 +41,41 @@ class HubSpotTarget:
     def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
         answers: dict[str, Answer] = {}
         for kind in self.objects:
-            answers |= Writer(self._client, kind, ask, claims).write([one for one in wishes if one.wish.object == kind])
+            answers |= Writer(self._client, kind, ask, claims, self._aliases).write([one for one in wishes if one.wish.object == kind])
         return answers
 
 
 class Writer:
     """One batch of one object."""
 
-    def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims) -> None:
+    def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims, aliases: Aliases) -> None:
         self._client, self._kind, self._ask = client, kind, ask
-        self._matcher = Matcher(client, kind, ask, claims)
+        self._matcher = Matcher(client, kind, ask, claims, aliases)
 
     def write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
         if not wishes:
             return {}
-        known = [one for one in wishes if one.written is not None]
-        places = self._matcher.match([one for one in wishes if one.written is None])
-        answers: dict[str, Answer] = dict(places.refused)
-        answers |= self._adopt(places.adopt)
-        answers |= self._upsert([*known, *places.upsert])
-        answers |= self._settle_conflicts(wishes, answers)
+        usual = [one for one in wishes if one.decided is None]
+        known = self._matcher.match_known([one for one in usual if one.written is not None])
+        new = self._matcher.match([one for one in usual if one.written is None])
+        clash = [new.adopt.pop(id) for id in known.adopt if id in new.adopt]
+        answers: dict[str, Answer] = known.refused | new.refused | self._follow([one for one in wishes if one.decided is not None])
+        answers |= self._adopt(known.adopt | new.adopt)
+        answers |= self._upsert([*known.upsert, *new.upsert])
+        answers |= self._settle_conflicts(usual, answers)
         answers |= self._associate(wishes, answers)
-        return answers | self.write(places.later)  # they wait for the fate of one that wants the same
+        return answers | self.write([*known.later, *new.later, *clash])  # they wait for the fate of one that wants the same
+
+    def _follow(self, decided: Sequence[Resolved]) -> dict[str, Answer]:
+        """What people linked: the record of before gives our key back, the chosen one gets it; or (unlinked) none does."""
+        property_ = decided[0].wish.key_property if decided else ""
+        unlinked = [one for one in decided if not one.decided]
+        places, giving = self._matcher.match_decided([one for one in decided if one.decided])
+        giving += self._matcher.ours(unlinked)
+        if giving:
+            self._ask(lambda: self._client.update(self._kind, {id: {property_: None} for id in giving}))
+        answers: dict[str, Answer] = {one.wish.subject: Unlinked() for one in unlinked}
+        return answers | places.refused | self._adopt(places.adopt) | self._upsert(places.upsert)
 
     def _upsert(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
         if not wishes:
@@ -90,7 +103,7 @@ class Writer:
         return settled
 
     def _associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
-        """Contact to company: the new one first, then the one that we made before is taken away, but for what people had made."""
+        """Contact to company: the new one first, then the one that we made before is taken away."""
         if self._kind != "contact":
             return {}
         done: dict[str, Answer] = {}
@@ -102,21 +115,32 @@ class Writer:
                 continue
             old = one.associations.get("company") if answer.id == one.written else None
             new = one.references.get("company")
-            there = self._matcher.companies.get(answer.id) if answer.origin == "adopted" else None
-            kept = one.associations.get(KEPT) if answer.id == one.written else there
-            done[one.wish.subject] = _with_company(answer, new, kept)
+            done[one.wish.subject] = _with_company(answer, new)
             if new is not None and new != old:
                 make[answer.id, new] = one
-            if old is not None and old != new and old != kept:
+            if old is not None and old != new:
                 drop[answer.id, old] = one.wish.subject
         if make:
             for pair, refusal in self._ask(lambda: self._client.associate(list(make))).items():
                 if refusal is not None:
                     done[make[pair].wish.subject] = refusal
-        gone = [pair for pair, subject in drop.items() if isinstance(done[subject], Written)]
+        self._part([pair for pair, subject in drop.items() if isinstance(done[subject], Written)], make)
+        return done
+
+    def _part(self, pairs: Sequence[tuple[str, str]], kept: Collection[tuple[str, str]]) -> None:
+        """A company that people merged answers under its new id: what was made with that one stays."""
+        if not pairs:
+            return
+        olds = list(dict.fromkeys(company for _, company in pairs))
+        found = [
+            item
+            for start in range(0, len(olds), BATCH)
+            for item in self._ask(lambda some=olds[start : start + BATCH]: self._client.read("company", some, [MERGED]))  # type: ignore[misc]
+        ]
+        now = {id: item.id for item in found for id in item.ids()}
+        gone = list({(contact, now[company]) for contact, company in pairs if company in now} - set(kept))
         if gone:
             self._ask(lambda: self._client.disassociate(gone))
-        return done
 
 
 def _properties(wish: Wish) -> dict[str, str | None]:
@@ -130,6 +154,6 @@ def _answer(one: Resolved, found: Item | RejectedError, origin: str | None = Non
     return Written(found.id, origin or ("created" if found.new else "known"), note=note)
 
 
-def _with_company(answer: Written, company: str | None, kept: str | None) -> Written:
-    made = {name: id for name, id in (("company", company), (KEPT, kept)) if id is not None}
+def _with_company(answer: Written, company: str | None) -> Written:
+    made: dict[str, Any] = {"company": company} if company is not None else {}
     return Written(answer.id, answer.origin, made, answer.note)

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from schemas.records import Wish
 from schemas.refs import Ref
 from sinks.contract import Ask, Claims, Resolved
+from sinks.hubspot_aliases import Aliases, has_domain
 from weighlock.clients.hubspot import BATCH, SEARCH_BODY, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import RejectedError
 
 #: What goes around the values in a search body, generously.
 SEARCH_FRAME = 400
-#: A contact's primary company, kept by HubSpot (facts/hubspot.md §5).
-COMPANY = "associatedcompanyid"
+MERGED = "hs_merged_object_ids"
 
 
 @dataclass
@@ -37,9 +37,8 @@ class Places:
 class Matcher:
     """For one batch of one object. By what it matches: companies by `domain`, contacts by `email`."""
 
-    def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims) -> None:
-        self._client, self._kind, self._ask, self._claims = client, kind, ask, claims
-        self.companies: dict[str, str] = {}  # of the contacts that were read: the company that they had then
+    def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims, aliases: Aliases) -> None:
+        self._client, self._kind, self._ask, self._claims, self._aliases = client, kind, ask, claims, aliases
 
     def match(self, wishes: Sequence[Resolved]) -> Places:
         """A place for each of them; none of them has been written by us as far as we know."""
@@ -47,10 +46,10 @@ class Matcher:
         if not wishes:
             return places
         key = wishes[0].wish.key_property
-        keyed = {_value(item, key) for item in self._read([one.wish.key_value for one in wishes], key, by=key)}
+        keyed = {value_of(item, key) for item in self.read([one.wish.key_value for one in wishes], key, by=key)}
         places.upsert += [one for one in wishes if one.wish.key_value.lower() in keyed]  # written before its result was
         rest = [one for one in wishes if one.wish.key_value.lower() not in keyed]
-        linked = {item.id: item for item in self._read([one.linked for one in rest if one.linked is not None], key)}
+        linked = {item.id: item for item in self.read([one.linked for one in rest if one.linked is not None], key)}
         proposed = self._propose([one for one in rest if one.linked not in linked], key)
         wanted = Counter(value for one in rest for value in [_match_value(one.wish)] if value)
         for one in rest:
@@ -62,21 +61,85 @@ class Matcher:
     def match_holder(self, one: Resolved, conflict: Conflict) -> Places:
         """A value of this wish is held by the record that HubSpot named."""
         places = Places()
-        held = self._read([conflict.existing or ""], one.wish.key_property)
+        held = self.read([conflict.existing or ""], one.wish.key_property)
         if not held:
             places.refused[one.wish.subject] = conflict
             return places
-        holder = _value(held[0], one.wish.key_property)
+        holder = value_of(held[0], one.wish.key_property)
         if holder == one.wish.key_value.lower() and one.written is None:
             places.upsert.append(one)
-        elif holder or one.written is not None or self._owner(held[0], one) is not None:
-            places.refused[one.wish.subject] = self._held(one, held[0], conflict)
+        elif holder or one.written is not None or self.owner(held[0], one) is not None:
+            places.refused[one.wish.subject] = self.held(one, held[0], conflict)
         else:
             places.adopt[held[0].id] = one
         return places
 
+    def match_known(self, wishes: Sequence[Resolved]) -> Places:
+        """Those that we wrote before, by the record that we wrote: people may have merged it, deleted it or taken our key off it.
+
+        One that is gone is made again. One that was merged goes on in the survivor, unless that is another's.
+        """
+        places = Places()
+        if not wishes:
+            return places
+        key = wishes[0].wish.key_property
+        found = self.read([one.written or "" for one in wishes], key, "name", MERGED)
+        by_id = {id: item for item in reversed(found) for id in item.ids()}
+        for one in wishes:
+            item = by_id.get(one.written or "")
+            owner = None if item is None else self.owner(item, one)
+            if item is None or value_of(item, key) == one.wish.key_value.lower():
+                places.upsert.append(one)
+            elif owner is not None and item.id != one.written:
+                places.refused[one.wish.subject] = self._merged(one, item, owner)
+            elif owner is not None:  # somebody else's key is on it now: each gets one of its own
+                places.upsert.append(one)
+            elif item.id in places.adopt:
+                places.later.append(one)
+            else:
+                places.adopt[item.id] = one
+        return places
+
+    def match_decided(self, wishes: Sequence[Resolved]) -> tuple[Places, list[str]]:
+        """Those that a person linked to a record; and the records that have to give our key back before."""
+        places, giving = Places(), []
+        if not wishes:
+            return places, []
+        key = wishes[0].wish.key_property
+        keyed = {value_of(item, key): item for item in self.read([one.wish.key_value for one in wishes], key, by=key)}
+        chosen = {id: item for item in self.read([one.decided or "" for one in wishes], key, "name", MERGED) for id in item.ids()}
+        for one in wishes:
+            item, holder = chosen.get(one.decided or ""), keyed.get(one.wish.key_value.lower())
+            owner = None if item is None else self.owner(item, one)
+            if item is None:
+                reason = f"HubSpot has no {self._kind} {one.decided}, to which a link was set"
+                places.refused[one.wish.subject] = RejectedError(reason, candidates=(one.decided or "",))
+            elif owner is not None or item.id in places.adopt:
+                owner = owner or places.adopt[item.id].wish.subject
+                reason = f"{self._kind} {item.id}, to which a link was set, is {owner}'s: unset that link first"
+                places.refused[one.wish.subject] = RejectedError(reason, candidates=(item.id,))
+            elif holder is not None and holder.id == item.id:
+                places.upsert.append(one)
+            else:
+                places.adopt[item.id] = one
+                giving += [holder.id] if holder is not None else []
+        return places, giving
+
+    def ours(self, wishes: Sequence[Resolved]) -> list[str]:
+        """The ids of the records that carry their keys."""
+        if not wishes:
+            return []
+        key = wishes[0].wish.key_property
+        return [item.id for item in self.read([one.wish.key_value for one in wishes], key, by=key)]
+
+    def _merged(self, one: Resolved, item: Item, owner: str) -> RejectedError:
+        name = item.properties.get("name") or "no name"
+        what = f"{self._kind} {one.written} was merged into {item.id} ({name}), which is {owner}'s"
+        reason = f"{what}. Merge the two at their source, or decide with `weighlock links`."
+        return RejectedError(reason, candidates=(item.id,))
+
     def _place(self, one: Resolved, candidates: Sequence[Item], places: Places, contested: bool) -> None:
-        free = [item for item in candidates if self._owner(item, one) is None]
+        free = [item for item in candidates if self.owner(item, one) is None]
         if len(free) > 1:
             listed = tuple(f"{self._kind} {item.id} ({item.properties.get('name') or 'no name'})" for item in free)
             reason = f"{len(free)} records of HubSpot may be this one: {', '.join(listed)}. Merge them, or link one by hand."
@@ -85,8 +148,8 @@ class Matcher:
             places.later.append(one)
         elif free:
             places.adopt[free[0].id] = one
-        elif candidates and self._kind == "contact":
-            places.refused[one.wish.subject] = self._held(one, candidates[0])
+        elif candidates and (self._kind == "contact" or one.linked == candidates[0].id):
+            places.refused[one.wish.subject] = self.held(one, candidates[0])
         elif contested and self._kind == "contact" and self._is_sent(_match_value(one.wish), places):
             places.later.append(one)
         else:
@@ -95,17 +158,20 @@ class Matcher:
     def _is_sent(self, value: str | None, places: Places) -> bool:
         return any(_match_value(other.wish) == value for other in (*places.upsert, *places.adopt.values()))
 
-    def _owner(self, item: Item, one: Resolved) -> str | None:
+    def owner(self, item: Item, one: Resolved) -> str | None:
         """Whose it is, if it is another's: by our key on it, by link or by ledger."""
-        key = _value(item, one.wish.key_property)
+        key = value_of(item, one.wish.key_property)
         if key:
             return None if key == one.wish.key_value.lower() else key
         owner = self._claims(self._kind, item.id, Ref.parse(one.wish.subject).system)
         return owner if owner != one.wish.subject else None
 
-    def _held(self, one: Resolved, item: Item, conflict: Conflict | None = None) -> RejectedError:
-        owner = self._owner(item, one) or "nobody of ours"
-        what = f"{_match_value(one.wish) or 'a value of it'} is held by {self._kind} {item.id} of HubSpot, which is {owner}"
+    def held(self, one: Resolved, item: Item, conflict: Conflict | None = None) -> RejectedError:
+        owner = self.owner(item, one) or "nobody of ours"
+        value = _match_value(one.wish) or "a value of it"
+        what = f"{value} is held by {self._kind} {item.id} of HubSpot, which is {owner}"
+        if item.id == one.linked:
+            return RejectedError(f"a link names {self._kind} {item.id} of HubSpot, which is {owner}", candidates=(item.id,))
         reason = f"{what}. HubSpot gives it to one record only: change it, or merge the two."
         kept = conflict or RejectedError("")
         return RejectedError(reason, request=kept.request, response=kept.response, candidates=(item.id,))
@@ -116,31 +182,24 @@ class Matcher:
         if not values:
             return {}
         if self._kind == "contact":
-            return _by_email(self._read(values, key, "email", "hs_additional_emails", by="email"), values)
+            return _by_email(self.read(values, key, "email", "hs_additional_emails", by="email"), values)
         found = [item.id for some in _fitting(values) for item in self._search(some)]
-        candidates = self._read(found, key, "domain", "name")
-        return {value: [item for item in candidates if bare_domain(item.properties.get("domain")) == value] for value in values}
+        found += self._aliases.of(values, self._ask)
+        candidates = self.read(found, key, "domain", "hs_additional_domains", "name")
+        return {value: [item for item in candidates if has_domain(item.properties, value)] for value in values}
 
     def _search(self, domains: Sequence[str], after: str | None = None) -> list[Item]:
         wanted = [{"propertyName": "domain", "operator": "IN", "values": list(domains)}]
         found, following = self._ask(lambda: self._client.search(self._kind, wanted, ["domain"], after))
         return found + (self._search(domains, following) if following else [])
 
-    def _read(self, ids: Iterable[str], *properties: str, by: str | None = None) -> list[Item]:
+    def read(self, ids: Iterable[str], *properties: str, by: str | None = None) -> list[Item]:
         wanted = list(dict.fromkeys(ids))
         found: list[Item] = []
-        properties = (*properties, COMPANY) if self._kind == "contact" else properties
         for start in range(0, len(wanted), BATCH):
             some = wanted[start : start + BATCH]
             found += self._ask(lambda some=some: self._client.read(self._kind, some, properties, by))  # type: ignore[misc]
-        self.companies |= {item.id: company for item in found if (company := item.properties.get(COMPANY))}
         return list({item.id: item for item in found}.values())
-
-
-def bare_domain(text: str | None) -> str:
-    """As people spell it in HubSpot, to compare: lower case, without scheme, `www.`, port and path."""
-    bare = (text or "").strip().lower().rpartition("://")[2].partition("/")[0].partition(":")[0]
-    return bare.removeprefix("www.").rstrip(".")
 
 
 def _fitting(domains: Sequence[str]) -> Iterator[list[str]]:
@@ -159,7 +218,7 @@ def _by_email(items: Sequence[Item], values: Sequence[str]) -> dict[str, list[It
     """HubSpot answers for additional addresses too, and shows the primary one."""
     found: dict[str, list[Item]] = {value: [] for value in values}
     for item in items:
-        own = {_value(item, "email"), *(item.properties.get("hs_additional_emails") or "").lower().split(";")}
+        own = {value_of(item, "email"), *(item.properties.get("hs_additional_emails") or "").lower().split(";")}
         for address in own & found.keys():
             found[address].append(item)
     return found
@@ -169,5 +228,5 @@ def _match_value(wish: Wish) -> str | None:
     return wish.matches[0].value.strip().lower() if wish.matches else None
 
 
-def _value(item: Item, name: str) -> str:
+def value_of(item: Item, name: str) -> str:
     return (item.properties.get(name) or "").strip().lower()

@@ -11,7 +11,7 @@ from schemas.codec import Undecodable
 from schemas.records import Wish
 from schemas.refs import Ref
 from schemas.topics import Topic
-from sinks.again import AGAIN
+from sinks.again import AGAIN, DECIDED
 from sinks.ledger import Ledger, Received
 from weighlock.errors import RejectedError, TransientError
 from weighlock.kafka.wire import Wire, consumer
@@ -31,12 +31,14 @@ class Inbox:
         wish = self._wire.decode(Wish, message)
         if wish is None:
             raise Undecodable("empty: a wish is never deleted")
-        self._admit(wish)
-        received = Received(wish, message.offset(), any(name == AGAIN for name, _ in message.headers() or ()), message)
+        headers = dict(message.headers() or ())
+        decided = headers[DECIDED].decode(errors="replace") if DECIDED in headers else None
+        self._admit(wish, decided)
+        received = Received(wish, message.offset(), AGAIN in headers, decided, message)
         state = ledger.state(*received.facet)
         if not received.again or state is None or state.offset is None or state.version <= wish.version:
             return received
-        return Received(self.read(state.offset), state.offset, True, message)
+        return Received(self.read(state.offset), state.offset, True, decided, message)
 
     def last_written(self, subject: str, ledger: Ledger) -> list[Wish]:
         """What the ledger says we wrote last, a wish for each facet."""
@@ -56,9 +58,9 @@ class Inbox:
             raise TransientError(f"the wish at offset {offset} of partition {self._partition} cannot be read")
         return wish
 
-    def _admit(self, wish: Wish) -> None:
+    def _admit(self, wish: Wish, decided: str | None) -> None:
         try:
-            for ref in (wish.subject, *(one.ref for one in wish.references), *([wish.target] if wish.target else [])):
+            for ref in (wish.subject, *(one.ref for one in wish.references), *(one for one in (wish.target, decided) if one)):
                 Ref.parse(ref)
         except ValueError as error:
             raise RejectedError(str(error)) from None

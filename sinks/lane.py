@@ -15,11 +15,11 @@ from schemas.refs import Ref
 from schemas.topics import by_name
 from sinks.again import Again
 from sinks.attempts import Attempts, GivenUp, backoff
-from sinks.contract import Answer, Resolved, Target, Written
+from sinks.contract import Answer, Resolved, Target, Unlinked, Written
 from sinks.entries import Entries
 from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
-from sinks.links import Links
+from sinks.links import Arrival, Links
 from sinks.member import Member, Moved
 from weighlock import failpoints
 from weighlock.errors import RateLimited, RejectedError, TransientError
@@ -173,6 +173,15 @@ class Lane:
             log.warning("a record is claimed twice", target=target, one=subject, other=peer)
             self.loop.again.owe(self._inbox.last_written(subject, self.ledger))
 
+    def follow(self, arrival: Arrival) -> None:
+        """A record is another one of the target's from now on: what we associated with the one before moves along."""
+        if arrival.system != self.system or arrival.peer is None or arrival.was in (None, arrival.peer):
+            return
+        before = Ref.parse(arrival.was or "").id
+        for result in list(self.ledger.results.values()):
+            if before in result.associations.values() and Ref.parse(arrival.ref).system == Ref.parse(result.subject).system:
+                self.loop.again.owe(self._inbox.last_written(result.subject, self.ledger))
+
     def expire(self) -> None:
         """What waited longer than the limit becomes a dead letter."""
         hours = self.loop.wire.settings.wait_limit_hours
@@ -246,13 +255,16 @@ class Lane:
 
     def _write(self, todo: Sequence[tuple[Received, Verdict]], entries: Entries) -> None:
         """No subject twice in `todo`."""
-        wanted = [self._resolved(one.wish, verdict) for one, verdict in todo]
+        wanted = [self._resolved(one, verdict) for one, verdict in todo]
         answers = self.loop.attempts.write(wanted, self._write_group, lambda seconds: self._pause(seconds, "the server fails"))
         for one, verdict in todo:
             answer = answers[one.wish.subject]
             if isinstance(answer, RejectedError):
                 log.warning("dead letter", ref=one.wish.subject, reason=str(answer))
                 entries.rejected(one, verdict.hash, answer)
+                continue
+            if isinstance(answer, Unlinked):
+                entries.unlinked(one)
                 continue
             if self._link_is_new(one.wish, answer):
                 entries.link(one.wish, answer)
@@ -267,7 +279,8 @@ class Lane:
             raise TransientError(f"{self.system}: no answer for {len(silent)} of {len(group)} wishes, such as {silent[0]}", ambiguous=True)
         return found
 
-    def _resolved(self, wish: Wish, verdict: Verdict) -> Resolved:
+    def _resolved(self, one: Received, verdict: Verdict) -> Resolved:
+        wish = one.wish
         known = self.ledger.results.get(wish.subject)
         linked = self.loop.links.peer(wish.subject, self.system) or wish.target
         return Resolved(
@@ -275,6 +288,7 @@ class Lane:
             references=verdict.references,
             written=Ref.parse(known.target).id if known and known.target else None,
             linked=Ref.parse(linked).id if linked else None,
+            decided=Ref.parse(one.decided).id if one.decided else one.decided,
             associations=known.associations if known else {},
         )
 

@@ -16,11 +16,13 @@ from schemas.records import FacetState, Result, Waiting, Wish
 
 @dataclass(frozen=True)
 class Received:
-    """A wish as it was read. `again`: it may have been overwritten since and has to be written once more; `message` is Kafka's own."""
+    """A wish as it was read. `again`: it may have been overwritten since and has to be written once more;
+    `decided`: the ref that a person linked it to ("": none); `message` is Kafka's own."""
 
     wish: Wish
     offset: int
     again: bool = False
+    decided: str | None = None
     message: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -55,11 +57,11 @@ def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
     for one in received:
         other = newest.pop(one.facet, None)
         if other is not None:
-            again = one.again or other.again
+            again, decided = one.again or other.again, one.decided if one.decided is not None else other.decided
             if one.wish.version < other.wish.version:
                 one, other = other, one
             older.append(other)
-            one = replace(one, again=again)
+            one = replace(one, again=again, decided=decided)
         newest[one.facet] = one
     return list(newest.values()), older
 
@@ -115,6 +117,8 @@ class Ledger:
     def judge(self, received: Received, resolve: Callable[[str], str | None]) -> Verdict:
         """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link."""
         wish, state, waits = received.wish, self.state(*received.facet), self.waits(*received.facet)
+        if received.decided == "":
+            return Verdict(Fate.WRITE)
         older = (state is not None and wish.version < state.version) or (waits is not None and wish.version < waits.version)
         if older and not received.again:
             return Verdict(Fate.SUPERSEDED)

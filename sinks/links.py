@@ -24,6 +24,7 @@ class Arrival(NamedTuple):
     ref: str
     system: str
     peer: str | None
+    was: str | None = None
 
 
 class Links:
@@ -32,6 +33,8 @@ class Links:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._peers: dict[str, str] = {}
+        #: What was unlinked: who is linked anew may have left something there.
+        self._left: dict[str, str] = {}
         self._unread: deque[Message] = deque()
         self._consumer = consumer(wire.settings, "links-view", enable_partition_eof=True, fetch_wait_max_ms=50)
         self._loading = {tp.partition for tp in wire.partitions(LINKS)}
@@ -71,11 +74,12 @@ class Links:
         if link is not None and not _is_ref(link.peer):
             log.error("links: a link to what is no ref is passed over", key=key, offset=message.offset(), peer=link.peer)
             return None
-        if link is None:
-            self._peers.pop(key, None)
-        else:
+        was = self._peers.pop(key, None) or self._left.pop(key, None)
+        if link is not None:
             self._peers[key] = link.peer
-        return Arrival(ref, system, link.peer if link else None)
+        elif was is not None:
+            self._left[key] = was
+        return Arrival(ref, system, link.peer if link else None, was)
 
     def peer(self, ref: str, system: str) -> str | None:
         """The ref of the same record in that system."""
