@@ -19,7 +19,7 @@ from sandbox.hubspot.errors import (
     some_not_found,
 )
 from sandbox.hubspot.objects import commit, properties_of, resolve, show, written
-from sandbox.hubspot.portal import Portal, Record
+from sandbox.hubspot.portal import Record
 from sandbox.hubspot.values import instant
 
 LIMIT = 100
@@ -94,14 +94,8 @@ def upsert(call: Call) -> Answer:
             if name is None:
                 raise _Missing
             return draft.create(call.kind, {name: id, **properties})
-        if (
-            name == "email"
-            and call.portal.switches.email_upsert == "refused"
-            and set(_writable(call.portal, record)) - set(properties) - {"email"}
-        ):
-            raise bad_request("Partial upserts are not supported when using email as the idProperty for contacts")
-        if name == "email" and call.portal.switches.email_upsert == "blank":
-            properties = dict.fromkeys(_writable(call.portal, record), "") | {"email": id} | properties
+        if name == "email":
+            properties = _by_email(call, record, properties)
         if name == "email" and str(properties.get("email", "")).strip().lower() == id.strip().lower():
             properties = {key: value for key, value in properties.items() if key != "email"}  # the first address stays (§14.3)
         return draft.update(record, properties)
@@ -150,9 +144,13 @@ def _write(call: Call, plan: Callable[[Draft, Json], Pending], status: int, more
     return _answer(call, results, errors, started, status)
 
 
-def _writable(portal: Portal, record: Record) -> list[str]:
-    """The values that a partial upsert by e-mail may lose, if that is what HubSpot means (§2.6)."""
-    return [name for name in record.properties if not portal.read_only(record.kind, name)]
+def _by_email(call: Call, record: Record, properties: Json) -> Json:
+    """What an upsert by e-mail does to the values that it does not name: nobody knows, so by switch (§2.6)."""
+    portal, switch = call.portal, call.portal.switches.email_upsert
+    left_out = [n for n in record.properties if n not in properties and n != "email" and not portal.read_only(record.kind, n)]
+    if switch == "refused" and left_out:
+        raise bad_request("Partial upserts are not supported when using email as the idProperty for contacts")
+    return {**dict.fromkeys(left_out, ""), **properties} if switch == "blank" else properties
 
 
 def _whole(error: ApiError) -> ApiError:

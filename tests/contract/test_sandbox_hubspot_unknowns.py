@@ -10,8 +10,8 @@ def fault(portal: Hub, kind: str, **rule: Any) -> None:
     portal.control("POST", "faults", {"kind": kind, **rule})
 
 
-def by_email(portal: Hub, email: str, **properties: str) -> Any:
-    row = {"id": email, "idProperty": "email", "properties": properties}
+def by_email(portal: Hub, id: str, **properties: str) -> Any:
+    row = {"id": id, "idProperty": "email", "properties": properties}
     return portal.post(f"{OBJECTS}/contacts/batch/upsert", {"inputs": [row]})
 
 
