@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
@@ -14,6 +13,9 @@ from weighlock.clients.hubspot import BATCH, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import ConfigError, RejectedError
 from weighlock.settings import Settings
+
+#: Beside `company` in a contact's associations: the company that people had associated it with when we adopted it. It is never taken away.
+KEPT = "company kept"
 
 
 class HubSpotTarget:
@@ -103,7 +105,7 @@ class Writer:
         return settled
 
     def _associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
-        """Contact to company: the new one first, then the one that we made before is taken away."""
+        """Contact to company: the new one first, then the one that we made before is taken away, but for what people had made."""
         if self._kind != "contact":
             return {}
         done: dict[str, Answer] = {}
@@ -115,10 +117,12 @@ class Writer:
                 continue
             old = one.associations.get("company") if answer.id == one.written else None
             new = one.references.get("company")
-            done[one.wish.subject] = _with_company(answer, new)
+            there = self._matcher.companies.get(answer.id) if answer.origin == "adopted" and one.written is None else None
+            kept = one.associations.get(KEPT) if answer.id == one.written else there
+            done[one.wish.subject] = _with_company(answer, new, kept)
             if new is not None and new != old:
                 make[answer.id, new] = one
-            if old is not None and old != new:
+            if old is not None and old != new and old != kept:
                 drop[answer.id, old] = one.wish.subject
         if make:
             for pair, refusal in self._ask(lambda: self._client.associate(list(make))).items():
@@ -154,6 +158,6 @@ def _answer(one: Resolved, found: Item | RejectedError, origin: str | None = Non
     return Written(found.id, origin or ("created" if found.new else "known"), note=note)
 
 
-def _with_company(answer: Written, company: str | None) -> Written:
-    made: dict[str, Any] = {"company": company} if company is not None else {}
+def _with_company(answer: Written, company: str | None, kept: str | None) -> Written:
+    made = {name: id for name, id in (("company", company), (KEPT, kept)) if id is not None}
     return Written(answer.id, answer.origin, made, answer.note)

@@ -22,6 +22,8 @@ from weighlock.errors import RejectedError
 #: What goes around the values in a search body, generously.
 SEARCH_FRAME = 400
 MERGED = "hs_merged_object_ids"
+#: A contact's primary company, kept by HubSpot (facts/hubspot.md §14).
+COMPANY = "associatedcompanyid"
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Matcher:
 
     def __init__(self, client: HubSpot, kind: str, ask: Ask, claims: Claims, aliases: Aliases) -> None:
         self._client, self._kind, self._ask, self._claims, self._aliases = client, kind, ask, claims, aliases
+        self.companies: dict[str, str] = {}  # of the contacts that were read: the company that they had then
 
     def match(self, wishes: Sequence[Resolved]) -> Places:
         """A place for each of them; none of them has been written by us as far as we know."""
@@ -196,9 +199,11 @@ class Matcher:
     def read(self, ids: Iterable[str], *properties: str, by: str | None = None) -> list[Item]:
         wanted = list(dict.fromkeys(ids))
         found: list[Item] = []
+        properties = (*properties, COMPANY) if self._kind == "contact" else properties
         for start in range(0, len(wanted), BATCH):
             some = wanted[start : start + BATCH]
             found += self._ask(lambda some=some: self._client.read(self._kind, some, properties, by))  # type: ignore[misc]
+        self.companies |= {item.id: company for item in found if (company := item.properties.get(COMPANY))}
         return list({item.id: item for item in found}.values())
 
 

@@ -229,6 +229,20 @@ def test_both_versions_of_the_api(sandbox: Sandbox) -> None:
     assert old.companies_of(id_of(person)) == {there: [1, 279]}
 
 
+def test_what_people_associated_stays(bench: Bench) -> None:
+    """Rule 6: an adopted contact that moves keeps the company that people had associated it with, wherever it moves later."""
+    n, a, b, c = (next(numbers) for _ in range(4))
+    one, two, three = (id_of(bench.write_one(company(number, 1))) for number in (a, b, c))
+    there = bench.make("contact", email=f"kept{n}@x.example")
+    bench.sandbox.edit(entity="contact", key=there, associate=one)
+    answer = bench.write_one(Resolved(contact(n, 1, a, email=f"kept{n}@x.example"), {"company": one}))
+    for version, (firm, id) in enumerate(((b, two), (a, one), (c, three)), start=2):
+        assert isinstance(answer, Written)
+        known: Any = {"written": answer.id, "associations": answer.associations}
+        answer = bench.write_one(Resolved(contact(n, version, firm, email=f"kept{n}@x.example"), {"company": id}, **known))
+    assert (id_of(answer), set(bench.companies_of(there))) == (there, {one, three})
+
+
 def test_a_contact_moves_to_another_company(bench: Bench) -> None:
     """The new company becomes the primary one, the one that we made before goes, one that a person made stays; no call is repeated."""
     a, b, other, n = (next(numbers) for _ in range(4))
