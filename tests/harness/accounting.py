@@ -17,7 +17,9 @@ from weighlock.kafka.wire import Wire
 
 FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected"})
 HARMLESS = frozenset({"unchanged", "superseded"})
-ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "rewritten"})
+#: What a person decided with `weighlock links`: the newest change is done once more after it.
+DECIDED = frozenset({"linked", "unlinked"})
+ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", *DECIDED, "rewritten"})
 
 
 @dataclass
@@ -93,7 +95,9 @@ def _judge(story: Story) -> tuple[str, list[str]]:
         if any(entry.event == "waiting" for entry in story.events):
             return "waiting", problems
         return "lost", [*problems, "no end in the audit"]
-    did = [entry for entry in ended if entry.event not in HARMLESS]
+    decided = max((place for place, entry in enumerate(story.events) if entry.event in DECIDED), default=-1)
+    after = [entry for entry in story.events[decided + 1 :] if entry in ended]
+    did = [entry for entry in after or ended if entry.event not in HARMLESS]
     if len({entry.event for entry in did}) > 1 or [entry.event for entry in did].count("written") > 1:
         way = " -> ".join(f"{one.event} {one.at:%T.%f} ({one.detail})" for one in story.events)
         problems.append(f"ended in more than one way: {way}")
