@@ -116,7 +116,8 @@ def held(dump: Row, kind: str, plural: str, key_name: str) -> Held:
 
 def domains(properties: Row) -> set[str]:
     """What a company that was there before is found by."""
-    return {domain(properties.get("domain"))} - {""}
+    additional = text(properties.get("hs_additional_domains")).split(";")
+    return {domain(one) for one in (properties.get("domain"), *additional)} - {""}
 
 
 def addresses(properties: Row) -> set[str]:

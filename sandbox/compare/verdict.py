@@ -55,7 +55,7 @@ def compare(acumatica: Row, hubspot: Row, tenant: str) -> Verdict:
     people_there = present(verdict, people, contacts)
     verdict.contacts = sum(associated(verdict, hubspot, companies, customers, people_there))
     for side, wanted, before in ((companies, customers, by_domain), (people, contacts, by_address)):
-        strangers(verdict, side, wanted)
+        strangers(verdict, side, wanted, hubspot.get("automatic", {}).get("companies", []) if side is companies else ())
         untouched(verdict, side, wanted, before)
     return verdict
 
@@ -150,16 +150,22 @@ def associated(
     verdict: Verdict, hubspot: Row, companies: Held, customers: Mapping[str, Wanted], people: Mapping[str, Wanted]
 ) -> list[bool]:
     """Rule 6, for each contact that is there: with its own customer's company, and with no other one of ours but those of people."""
-    links, of_people = defaultdict(set), defaultdict(set)
+    links, of_people, by_itself = defaultdict(set), defaultdict(set), defaultdict(set)
     for link in hubspot["associations"]:
         if (link["from"], link["to"]) == ("contact", "company"):
             links[str(link["from_id"])].add(str(link["to_id"]))
     for link in hubspot.get("seeded", {}).get("associations", []):
         of_people[str(link["from_id"])].add(str(link["to_id"]))
+    for link in hubspot.get("automatic", {}).get("associations", []):
+        by_itself[str(link["from_id"])].add(str(link["to_id"]))
     held = []
     for ref, person in people.items():
         own = set(companies.of(person.party))
-        others = {other for other in links[ref] - own - of_people[ref] if companies.key(companies.live.get(other, {})) in customers}
+        others = {
+            other
+            for other in links[ref] - own - of_people[ref] - by_itself[ref]
+            if companies.key(companies.live.get(other, {})) in customers
+        }
         held.append(bool(own & links[ref]) and not others)
         if not own & links[ref]:
             verdict.stale.append(f"rule 6: contact {ref}, {person.label}: not associated with its {customers[person.party].label}")
@@ -170,13 +176,13 @@ def associated(
     return held
 
 
-def strangers(verdict: Verdict, side: Held, wanted: Collection[str]) -> None:
-    """Rules 3 and 5: no key without a record in scope, and no new record without a key."""
+def strangers(verdict: Verdict, side: Held, wanted: Collection[str], automatic: Collection[str]) -> None:
+    """Rules 3 and 5: no key without a record in scope, and no new record without a key, but for those that HubSpot made by itself."""
     for ref, properties in side.live.items():
         key = side.key(properties)
         if key and key not in wanted and key != side.key(side.seeded.get(ref, {})):
             verdict.doubled.append(f"rule 5: {side.describe(ref)}: its key {key!r} belongs to no record in scope")
-        elif not key and ref not in side.seeded:
+        elif not key and ref not in side.seeded and ref not in automatic:
             verdict.doubled.append(f"rule 5: {side.describe(ref)} was not there before and carries no key")
 
 

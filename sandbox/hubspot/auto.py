@@ -26,6 +26,8 @@ def associate_by_domain(portal: Portal, contact: Record) -> None:
         draft = Draft(portal, actor="portal")
         company = draft.create(COMPANIES, {"domain": domain}).record
         draft.commit()
+        portal.automatic[0].add(company.id)
+    portal.automatic[1].add((contact.id, company.id))
     portal.relinked(portal.links.associate(contact.end, company.end), "portal")
 
 

@@ -69,6 +69,8 @@ class Portal:
         self.seeded: dict[str, dict[str, Properties]] = {kind.name: {} for kind in KINDS}
         #: Contact and company ids that people associated.
         self.seeded_links: set[tuple[str, str]] = set()
+        #: What HubSpot made by itself: companies, and pairs of contact and company.
+        self.automatic: tuple[set[str], set[tuple[str, str]]] = (set(), set())
         self._holders: dict[tuple[str, str, str], str] = {}
         self._last_id = 31_400_000_000
         self._seed(book)
@@ -242,7 +244,8 @@ class Portal:
         asyncio.get_running_loop().call_later(seconds, action)
 
     def dump(self) -> Json:
-        """The whole state. `seeded`: the records of people, with the properties as people left them, at the reset or later."""
+        """The whole state. `seeded`: the records of people, with the properties as people left them, at the reset or later;
+        `automatic`: what HubSpot itself made."""
         rows = {
             name: [
                 {"id": r.id, "properties": r.properties, "archived": r.archived is not None, "seeded": r.seeded}
@@ -255,4 +258,6 @@ class Portal:
         head = {"system": "hubspot", "portal": self.switches.portal_id, **rows, "associations": self.links.rows()}
         links = [{"from_id": contact, "to_id": company} for contact, company in sorted(self.seeded_links)]
         seeded = {**self.seeded, "associations": links}
-        return {**head, "seeded": seeded, "merged": self.merged, "properties": definitions, "groups": self.groups}
+        companies, pairs = self.automatic
+        made = {"companies": sorted(companies), "associations": [{"from_id": one, "to_id": other} for one, other in sorted(pairs)]}
+        return {**head, "seeded": seeded, "automatic": made, "merged": self.merged, "properties": definitions, "groups": self.groups}

@@ -140,7 +140,7 @@ def test_a_person_decides_between_candidates(system: System) -> None:
 
 
 def test_a_person_moves_a_link(system: System) -> None:
-    """`links set` for one that is written elsewhere: key, values and contacts move; the record before stays without key. `unset` ends it."""
+    """`links set` for one that is written elsewhere: key, values, contacts move; `unset` takes the key off."""
     note = customer(system, "MOVER")
     ref = f"acumatica:customer:{note}".lower()
     _, person = contact(system, "MOVER", "Moversperson")

@@ -1,0 +1,25 @@
+"""The comparer on what docs/identity.md adds to docs/agreement.md: additional domains, and what HubSpot makes by itself."""
+
+from __future__ import annotations
+
+from agreed_dumps import add, counts, judge, link
+
+from sandbox.compare import records
+
+
+def test_a_domain_among_the_additional_ones() -> None:
+    """Rule 10: an additional domain goes through the same steps as the domain."""
+    assert records.domains({"domain": "a.example", "hs_additional_domains": "WWW.b.example;shop.c.example;gmail.com"}) == {
+        "a.example",
+        "b.example",
+        "c.example",
+    }
+
+
+def test_what_hubspot_makes_by_itself() -> None:
+    """Rules 5 and 6: a nameless company, and an association with another customer's, count unless the dump says that HubSpot did it."""
+    stray = lambda _, h: add(h, "companies", "900", {"domain": "lonely.example"})  # noqa: E731
+    beside = lambda _, h: link(h, "214", "103")  # noqa: E731
+    assert counts(judge(stray, beside)) == {"doubled": 1, "stale": 1}
+    made = {"companies": ["900"], "associations": [{"from_id": "214", "to_id": "103"}]}
+    assert counts(judge(stray, beside, lambda _, h: h.update(automatic=made))) == {}
