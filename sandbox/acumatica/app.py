@@ -65,7 +65,7 @@ class Acumatica:
             Route("/entity", self.endpoints),
             Route("/entity/{rest:path}", self.call, methods=METHODS),
         ]
-        self.app: ASGIApp = _one_slash(Starlette(routes=routes, exception_handlers={Refusal: _refused}))  # type: ignore[dict-item]
+        self.app: ASGIApp = _one_slash(Starlette(routes=routes, exception_handlers={Refusal: _refused}), switches.root)  # type: ignore[dict-item]
 
     def reset(self, book: Book) -> None:
         """Everything anew: tables, tokens, sessions, licence."""
@@ -101,7 +101,7 @@ class Acumatica:
         }
 
     def route(self, path: str) -> str:
-        parts = [part for part in path.split("/") if part]
+        parts = [part for part in path.removeprefix(self.switches.root).split("/") if part]
         if len(parts) < 3 or parts[0] != "entity" or parts[1] == "auth":
             return "/" + "/".join(parts)
         key = "/{key}" if len(parts) > 4 else ""
@@ -145,7 +145,9 @@ class Acumatica:
         return self._endpoints(request)
 
     def _endpoints(self, request: Request) -> Response:
-        endpoints = [{"name": "Default", "version": version, "href": f"/entity/Default/{version}/"} for version in self.versions]
+        endpoints = [
+            {"name": "Default", "version": version, "href": f"{self.switches.root}/entity/Default/{version}/"} for version in self.versions
+        ]
         if self.switches.entity_list == "array":
             return answer(endpoints)
         build_version = {"acumaticaBuildVersion": "25.093.0036", "databaseVersion": "25.093.0036"}
@@ -196,9 +198,13 @@ class Acumatica:
         """What the path and the method ask for (§2.3)."""
         parts = request.path_params["rest"].split("/")
         endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
+        if self.switches.path_case == "any":
+            names = {known.lower(): known for known in (*ENTITIES, credentials.ACUMATICA_ENDPOINT)}
+            endpoint, name = (names.get(text.lower(), text) for text in (endpoint, name))
+        base = f"{self.switches.root}/entity/{endpoint}/{version}"
         known = endpoint == credentials.ACUMATICA_ENDPOINT and version in self.versions
         if known and (name, keys, request.method) == ("swagger.json", [], "GET"):
-            return answer(document(f"{request.base_url}entity/{endpoint}/{version}"))
+            return answer(document(f"{request.url.scheme}://{request.url.netloc}{base}"))
         if not known or name not in ENTITIES:
             if self.switches.not_found_body == "empty":
                 raise Refusal(Response(status_code=404))
@@ -209,7 +215,7 @@ class Acumatica:
         if request.method == "POST":
             raise message(404 if keys else 406, "No action with this name." if keys else "The requested resource does not support POST.")
         query = parse(entity, dict(request.query_params))
-        rendering = Rendering(entity, query, self.zone, f"/entity/{endpoint}/{version}")
+        rendering = Rendering(entity, query, self.zone, base)
         if request.method == "GET":
             hidden = set(map(str, fault.args.get("keys", ()))) if (fault := fired(request.scope, "hidden-rows")) else set()
             return self._one(rendering, keys, hidden) if keys else self._list(rendering, hidden)
@@ -265,12 +271,13 @@ class Acumatica:
         return with_linked(row, {path[0] for path in query.expand}, self.store.contacts)
 
 
-def _one_slash(app: ASGIApp) -> ASGIApp:
-    """Vendors' own clients send `//entity`: that is the same path (S1), as with a slash at the end."""
+def _one_slash(app: ASGIApp, root: str) -> ASGIApp:
+    """Vendors' own clients send `//entity`: that is the same path (S1), as with a slash at the end. What is not under `root` is nowhere."""
 
     async def normalised(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": re.sub("/+", "/", scope["path"]).rstrip("/")}
+            path = re.sub("/+", "/", scope["path"]).rstrip("/")
+            scope = {**scope, "path": path.removeprefix(root) if path.startswith(f"{root}/") else "/nowhere"}
         await app(scope, receive, send)
 
     return normalised

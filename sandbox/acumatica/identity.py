@@ -57,7 +57,7 @@ class Identity:
 
     async def discovery(self, request: Request) -> Response:
         """GET /identity/.well-known/openid-configuration"""
-        base = f"{request.url.scheme}://{request.url.netloc}/identity"
+        base = f"{request.url.scheme}://{request.url.netloc}{self.switches.root}/identity"
         return answer(
             {
                 "issuer": base,

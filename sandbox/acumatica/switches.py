@@ -42,9 +42,16 @@ class Switches(BaseModel):
     too_long: Literal["error", "cut"] = Field("error", description="a text longer than its field in a PUT: a 422, or cut in silence")
     validation_shape: Literal["422", "500"] = Field("422", description="form of a PUT's field errors: the entity, or one exception text")
 
+    virtual_directory: str = Field("", pattern=r"^\w*$", description="a folder in front of every path: AcumaticaDB")
+    path_case: Literal["exact", "any"] = Field("exact", description="whether names of endpoints and entities in a path must be as written")
     unknown_fields: Literal["ignored", "refused"] = Field("ignored", description="an unknown name in a PUT: left out in silence, or a 400")
     missing_delete: Literal["500", "404"] = Field("500", description="status of a DELETE of a record that is not there")
     not_found_body: Literal["message", "empty"] = Field("message", description="body of a 404 of a path that is not served")
+
+    @property
+    def root(self) -> str:
+        """What stands in front of every path: nothing, or `/` and the virtual directory."""
+        return f"/{self.virtual_directory}" if self.virtual_directory else ""
 
     @field_validator("time_zone")
     @classmethod

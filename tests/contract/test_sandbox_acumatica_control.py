@@ -109,7 +109,7 @@ def test_creations_and_deletions() -> None:
 
 
 def test_a_customer_can_be_renamed() -> None:
-    """§8: Change ID keeps the NoteID; the old key is gone, and contacts show the new code with their stamps unmoved."""
+    """S19, §8: Change ID keeps the NoteID; the old key is gone, and contacts show the new code with their stamps unmoved."""
     with site() as one:
         old = dump(one)["contacts"][0]["BusinessAccount"]
         before = [row for row in dump(one)["contacts"] if row["BusinessAccount"] == old]

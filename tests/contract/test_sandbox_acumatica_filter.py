@@ -30,7 +30,7 @@ def codes(one: Site, text: str) -> list[str]:
 
 
 def test_comparisons(one: Site, book: Book) -> None:
-    """§4.2: eq, ne, gt, ge, lt, le on texts, numbers, flags and null."""
+    """S8, §4.2: eq, ne, gt, ge, lt, le on texts, numbers, flags and null."""
     rows = sorted(book.customers, key=lambda row: row["CustomerID"])
     assert codes(one, "CustomerID eq 'O''BRIEN'") == ["O'BRIEN"]
     assert codes(one, "CustomerID gt 'N'") == [row["CustomerID"] for row in rows if row["CustomerID"] > "N"]
@@ -51,7 +51,7 @@ def test_texts_compare_without_case(one: Site) -> None:
 
 
 def test_and_or_and_parentheses(one: Site) -> None:
-    """§4.2: `and` binds closer than `or`; parentheses change that."""
+    """S8, §4.2: `and` binds closer than `or`; parentheses change that."""
     a, b, none = "CustomerID eq 'YAMADA'", "CustomerID eq 'NULL'", "CustomerID eq 'X'"
     assert codes(one, f"{a} or {b} and {none}") == ["YAMADA"]
     assert codes(one, f"({a} or {b}) and {none}") == []
@@ -73,14 +73,14 @@ def test_one_field_among_several_texts(one: Site, book: Book) -> None:
 
 
 def test_functions(one: Site) -> None:
-    """§4.2: substringof takes the needle first; it, startswith and endswith disregard case."""
+    """S8, §4.2: substringof takes the needle first; it, startswith and endswith disregard case."""
     assert codes(one, "substringof('SØN''S',CustomerName)") == ["O'BRIEN"]
     assert codes(one, "startswith(CustomerName,'o''brien')") == ["O'BRIEN"]
     assert codes(one, "endswith(CustomerName,'\"roofing\"') and Status ne 'X'") == ["O'BRIEN"]
 
 
 def test_times_and_guids(one: Site, book: Book) -> None:
-    """§4.2, §4.6: datetimeoffset'...' with an offset, and guid'...'."""
+    """S8, §4.2, §4.6: datetimeoffset'...' with an offset, and guid'...'."""
     row = book.customers[0]
     stamp = row["LastModifiedDateTime"].isoformat()
     assert "O'BRIEN" in codes(one, f"LastModifiedDateTime ge datetimeoffset'{stamp}'")
@@ -90,7 +90,7 @@ def test_times_and_guids(one: Site, book: Book) -> None:
 
 
 def test_linked_fields(one: Site, book: Book) -> None:
-    """§4.2: a field of a linked entity may be filtered on, without expanding it."""
+    """S8, §4.2: a field of a linked entity may be filtered on, without expanding it."""
     email = book.customers[0]["MainContact"]["Email"]
     assert codes(one, f"MainContact/Email eq '{email}'") == ["O'BRIEN"]
     wanted = sorted(row["CustomerID"] for row in book.customers if row["MainContact"]["Address"]["City"] == "Leeds")
@@ -130,19 +130,19 @@ def test_linked_fields(one: Site, book: Book) -> None:
     ],
 )
 def test_what_is_refused_is_a_500(one: Site, text: str) -> None:
-    """§4.2: unknown functions and fields, other types, plain dates, a detail's field and bad syntax are 500s."""
+    """S8, §4.2: unknown functions and fields, other types, plain dates, a detail's field and bad syntax are 500s."""
     one.fails("Customer", filter=text)
 
 
 def test_a_plain_date_names_the_types(one: Site) -> None:
-    """§4.2: the refusal of a quoted date mentions incompatible types and their Edm names."""
+    """S8, §4.2: the refusal of a quoted date mentions incompatible types and their Edm names."""
     text = one.fails("Contact", filter="LastModifiedDateTime gt '2024-01-01'")
     assert "incompatible types" in text
     assert "Edm.DateTimeOffset" in text
 
 
 def test_silently_wrong_filters(one: Site) -> None:
-    """§4.2: `substringof(...) eq true` is a 200 with no rows; a detail's field may be so too, by switch."""
+    """S8, §4.2: `substringof(...) eq true` is a 200 with no rows; a detail's field may be so too, by switch."""
     assert codes(one, "substringof('a',CustomerName) eq true") == []
     with site(detail_filter="empty") as other:
         assert codes(other, "Contacts/ContactID gt 5") == []

@@ -26,7 +26,7 @@ class Clock:
 
 
 def test_the_official_example_of_the_delay() -> None:
-    """§6.3: limit 50, 25 processed, 20 s left of the minute that the first of them began: 20 / 25 = 0.8 s."""
+    """S14, §6.3: limit 50, 25 processed, 20 s left of the minute that the first of them began: 20 / 25 = 0.8 s."""
     clock = Clock()
     licence = Licence(50, None, clock, clock.sleep)
 
@@ -43,7 +43,7 @@ def test_the_official_example_of_the_delay() -> None:
 
 
 def test_the_minute_rolls() -> None:
-    """§6.3: requests older than a minute count no more; at the limit a request waits until the first one is a minute old."""
+    """S14, §6.3: requests older than a minute count no more; at the limit a request waits until the first one is a minute old."""
     clock = Clock()
     licence = Licence(4, None, clock, clock.sleep)
     for _ in range(4):
@@ -56,7 +56,7 @@ def test_the_minute_rolls() -> None:
 
 
 def test_below_half_of_the_limit_nothing_waits() -> None:
-    """§6.3: delays begin at 50 per cent of the limit; without a limit there are none."""
+    """S14, §6.3: delays begin at 50 per cent of the limit; without a limit there are none."""
     clock = Clock()
     licence = Licence(10, None, clock, clock.sleep)
     for _ in range(4):
@@ -68,7 +68,7 @@ def test_below_half_of_the_limit_nothing_waits() -> None:
 
 
 def test_the_official_example_of_declining() -> None:
-    """§6.3: 50 requests at once on 16 cores: 16 run, 20 queue, 14 are declined; declined ones are not counted."""
+    """S14, §6.3: 50 requests at once on 16 cores: 16 run, 20 queue, 14 are declined; declined ones are not counted."""
 
     async def storm() -> tuple[int, int]:
         licence = Licence(None, 16)
@@ -94,7 +94,7 @@ def test_the_official_example_of_declining() -> None:
 
 @pytest.mark.parametrize(("shape", "content_type"), [("json", "application/json; charset=utf-8"), ("iis", "text/plain; charset=utf-8")])
 def test_a_full_queue_is_a_429(shape: str, content_type: str) -> None:
-    """§6.3: the 22nd call at once on one core is declined with a 429, as JSON or as the text of IIS; the others are served."""
+    """S14, §6.3: the 22nd call at once on one core is declined with a 429, as JSON or as the text of IIS; the others are served."""
 
     async def storm() -> list[httpx.Response]:
         app, _ = sandbox(load("empty"), licence_cores=1, latency_seconds=0.002, declined_shape=shape)
@@ -112,7 +112,7 @@ def test_a_full_queue_is_a_429(shape: str, content_type: str) -> None:
 
 
 def test_sign_in_and_sign_out_count_and_do_not_wait() -> None:
-    """§6.3: they count as requests of the minute; logging out bypasses the queue."""
+    """S14, §6.3: they count as requests of the minute; logging out bypasses the queue."""
     with site(licence_per_minute=6) as one:
         one.get("Customer", top=1)
         assert one.client.post("/entity/auth/logout").status_code == 204

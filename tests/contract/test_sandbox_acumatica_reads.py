@@ -29,7 +29,7 @@ def one(book: Book) -> Iterator[Site]:
 
 
 def test_the_list_of_endpoints(one: Site) -> None:
-    """§2.1: anyone may read it; an object with the versions, on older builds a bare array."""
+    """S5, §2.1: anyone may read it; an object with the versions, on older builds a bare array."""
     del one.client.headers["Authorization"]
     body = one.client.get("/entity").json()
     one.sign_in()
@@ -54,7 +54,7 @@ def test_other_methods(one: Site) -> None:
 
 
 def test_a_removed_version_and_a_missing_right() -> None:
-    """§2.3, §4.4: a version that is not served is a 404; a form without rights is a 403 that names it."""
+    """S19, §2.3, §4.4: a version that is not served is a 404; a form without rights is a 403 that names it."""
     with site(versions="25.200.001", forbidden="Contact") as one:
         assert one.get("Customer").status_code == 404
         answer = one.client.get("/entity/Default/25.200.001/Contact")
@@ -63,7 +63,7 @@ def test_a_removed_version_and_a_missing_right() -> None:
 
 
 def test_a_record_by_its_key(one: Site, book: Book) -> None:
-    """§3.1, §4.4: values are wrapped, what is empty is `{}`, linked entities are null and collections [] until they are expanded."""
+    """S7, §3.1, §4.4: values are wrapped, what is empty is `{}`, linked entities are null and collections [] until they are expanded."""
     row = book.customers[0]
     got = one.get("Customer/O'BRIEN").json()
     assert got["id"] == row["id"]
@@ -80,7 +80,7 @@ def test_a_record_by_its_key(one: Site, book: Book) -> None:
 
 @pytest.mark.parametrize("key", ["O'BRIEN", "o'brien", "O'BRIEN  ", "{id}"])
 def test_a_key_is_found_as_the_database_compares(one: Site, book: Book, key: str) -> None:
-    """§3.1, §4.4: keys are found in any case and with blanks behind them, and by NoteID; blanks and ampersands are no trouble."""
+    """S7, §3.1, §4.4: keys are found in any case and with blanks behind them, and by NoteID; blanks and ampersands are no trouble."""
     assert one.get(f"Customer/{key.format(id=book.customers[0]['id'])}").json()["CustomerID"] == {"value": "O'BRIEN"}
     assert one.get("Customer/84%20LUMBER").status_code == 200
     assert one.get("Customer/BAECK&CO").status_code == 200
@@ -100,12 +100,12 @@ def test_a_key_is_found_as_the_database_compares(one: Site, book: Book, key: str
     ],
 )
 def test_a_missing_record_is_a_500(one: Site, path: str) -> None:
-    """§4.4: a record that is not there is a 500 of its own exception type, never a 404; a key with a slash needs the NoteID."""
+    """S10, §4.4: a record that is not there is a 500 of its own exception type, never a 404; a key with a slash needs the NoteID."""
     assert "NoEntitySatisfiesTheConditionException: No entity satisfies the condition." in one.fails(path)
 
 
 def test_select_and_expand(one: Site, book: Book) -> None:
-    """§4.1: only what is selected comes; a linked entity must be expanded and, with a `$select`, be named in it."""
+    """S7, §4.1: only what is selected comes; a linked entity must be expanded and, with a `$select`, be named in it."""
     main = book.customers[0]["MainContact"]
     keys = {"id", "rowNumber", "note", "custom", "_links"}
     select = "CustomerID,MainContact/Email,MainContact/Address/Country"
@@ -122,7 +122,7 @@ def test_select_and_expand(one: Site, book: Book) -> None:
 
 
 def test_the_deeper_level_may_be_expanded_alone(one: Site) -> None:
-    """§13.1: `$expand=MainContact/Address` brings MainContact as well; `$expand=MainContact` alone leaves its address null."""
+    """S7, §13.1: `$expand=MainContact/Address` brings MainContact as well; `$expand=MainContact` alone leaves its address null."""
     deep = one.rows("Customer", top=1, expand="MainContact/Address")[0]
     assert deep["MainContact"]["Address"]["Country"]["value"]
     assert one.rows("Customer", top=1, expand="MainContact")[0]["MainContact"]["Address"] is None
@@ -146,7 +146,7 @@ def test_the_contacts_of_a_customer(one: Site, book: Book) -> None:
 
 
 def test_the_optimizer_refuses_lists_with_a_delegate(one: Site) -> None:
-    """§4.3, §4.4: CreditVerificationRules fails a whole list, by expansion, selection or filter, and is fine by key."""
+    """S9, §4.3, §4.4: CreditVerificationRules fails a whole list, by expansion, selection or filter, and is fine by key."""
     assert (
         "CannotOptimizeException: Optimization cannot be performed.The following fields cause the error:\r\nCreditVerificationRules."
         in one.fails("Customer", expand="CreditVerificationRules", top=1)
@@ -158,14 +158,14 @@ def test_the_optimizer_refuses_lists_with_a_delegate(one: Site) -> None:
 
 
 def test_bad_options(one: Site) -> None:
-    """§4.1, §13.5: an unknown name in `$expand` and a `$top` that is no number are 500s; `$orderby` and others are ignored."""
+    """S15, §4.1, §13.5: an unknown name in `$expand` and a `$top` that is no number are 500s; `$orderby` and others are ignored."""
     one.fails("Customer", expand="Nothing")
     one.fails("Customer", top="many")
     assert one.rows("Customer", top=3, orderby="CustomerName desc") == one.rows("Customer", top=3)
 
 
 def test_lists_come_in_key_order(one: Site, book: Book) -> None:
-    """§4.1: ascending by key without regard to case; `$skip` comes before `$top`, and past the end is an empty list."""
+    """S15, §4.1: ascending by key without regard to case; `$skip` comes before `$top`, and past the end is an empty list."""
     codes = [row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")]
     assert codes == sorted((row["CustomerID"] for row in book.customers), key=str.casefold)
     page = one.rows("Customer", skip=5, top=3)
@@ -177,7 +177,7 @@ def test_lists_come_in_key_order(one: Site, book: Book) -> None:
 
 
 def test_a_list_is_over_the_live_table() -> None:
-    """§4.7: a walk by `$skip` misses a row when one before it goes, which is why nobody should walk so."""
+    """S15, §4.7: a walk by `$skip` misses a row when one before it goes, which is why nobody should walk so."""
     with site(load("demo", customers=6, contacts=0)) as one:
         codes = [row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")]
         first = one.rows("Customer", top=3)
@@ -232,7 +232,7 @@ def test_money_arrives_to_the_cent(one: Site, book: Book) -> None:
 
 @pytest.mark.parametrize(("zone", "pattern"), [("UTC", r"\+00:00$"), ("-08:00", r"-08:00$"), ("Asia/Dubai", r"\+04:00$")])
 def test_dates_carry_the_sites_offset(book: Book, zone: str, pattern: str) -> None:
-    """§3.1, §4.6: a time has the offset of the site's zone and its fraction without zeros at the end, and is the same instant."""
+    """S7, §3.1, §4.6: a time has the offset of the site's zone and its fraction without zeros at the end, and is the same instant."""
     with site(book, time_zone=zone) as one:
         text = one.get("Customer/O'BRIEN").json()["LastModifiedDateTime"]["value"]
         assert re.search(pattern, text)
@@ -244,6 +244,27 @@ def test_two_slashes_are_one(one: Site) -> None:
     """S1: the vendor's own clients send `//entity`."""
     assert one.client.get("http://site//entity//Default/24.200.001/Customer/O'BRIEN").status_code == 200
     assert one.client.get("/entity/").json() == one.client.get("/entity").json()
+
+
+def test_a_virtual_directory() -> None:
+    """S1: by switch the site stands in a folder, which is in its links, its discovery and its list of endpoints, and in no other place."""
+    with site(virtual_directory="AcumaticaDB", signed_in=False) as one:
+        assert one.client.get("/entity").status_code == 404
+        found = one.client.get("/AcumaticaDB/identity/.well-known/openid-configuration").json()
+        assert found["token_endpoint"] == "http://site/AcumaticaDB/identity/connect/token"
+        one.client.base_url = one.client.base_url.join("/AcumaticaDB/")
+        one.sign_in()
+        row = one.get("Customer/O'BRIEN").json()
+        assert row["_links"]["self"] == f"/AcumaticaDB{BASE}/Customer/{row['id']}"
+        assert one.client.get("/entity").json()["endpoints"][0]["href"].startswith("/AcumaticaDB/entity/Default/")
+
+
+def test_names_in_a_path() -> None:
+    """S1: whether `customer` is `Customer` is not known: a 404, or by switch the same."""
+    for case, status in (("exact", 404), ("any", 200)):
+        with site(path_case=case) as one:
+            assert one.get("customer/O'BRIEN").status_code == status
+            assert one.client.get("/entity/default/24.200.001/Customer/O'BRIEN").status_code == status
 
 
 def test_the_clock_of_the_stamps_can_differ() -> None:

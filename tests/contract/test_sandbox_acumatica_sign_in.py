@@ -11,7 +11,7 @@ from sandbox.data import load
 
 
 def test_discovery_names_the_token_endpoint() -> None:
-    """§1.1: the discovery document names the endpoints of this very host."""
+    """S2, §1.1: the discovery document names the endpoints of this very host."""
     with site(signed_in=False) as one:
         document = one.client.get("/identity/.well-known/openid-configuration").json()
         assert document["token_endpoint"] == f"{one.client.base_url}/identity/connect/token"
@@ -19,7 +19,7 @@ def test_discovery_names_the_token_endpoint() -> None:
 
 
 def test_a_token_is_opaque_and_lives_an_hour() -> None:
-    """§1.4: an opaque token of about 43 characters for 3600 s; a refresh token comes only with offline_access."""
+    """S2, §1.4: an opaque token of about 43 characters for 3600 s; a refresh token comes only with offline_access."""
     with site(signed_in=False) as one:
         whole, bare = one.token().json(), one.token("api").json()
         assert whole["expires_in"] == 3600
@@ -42,7 +42,7 @@ def test_a_token_is_opaque_and_lives_an_hour() -> None:
     ],
 )
 def test_what_the_token_endpoint_refuses(changes: dict[str, str], error: str) -> None:
-    """§1.6: each refusal is a 400 with its error code; client credentials are never allowed, the tenant is in the client id."""
+    """S2, §1.6: each refusal is a 400 with its error code; client credentials are never allowed, the tenant is in the client id."""
     with site(signed_in=False) as one:
         response = one.token(**changes)
         assert response.status_code == 400
@@ -50,7 +50,7 @@ def test_what_the_token_endpoint_refuses(changes: dict[str, str], error: str) ->
 
 
 def test_a_refresh_token_is_good_once() -> None:
-    """§1.5: each refresh gives a new refresh token and the old one is dead; the access token of before lives on."""
+    """S2, §1.5: each refresh gives a new refresh token and the old one is dead; the access token of before lives on."""
     with site() as one:
         first = one.token().json()
         second = one.refresh(first["refresh_token"]).json()
@@ -63,7 +63,7 @@ def test_a_refresh_token_is_good_once() -> None:
 
 
 def test_a_lost_race_of_refreshes_can_end_the_chain() -> None:
-    """§1.5: with the switch, a refresh token shown twice kills the grant with all its tokens."""
+    """S2, §1.5: with the switch, a refresh token shown twice kills the grant with all its tokens."""
     with site(refresh_reuse_ends_grant=True) as one:
         first = one.token().json()
         second = one.refresh(first["refresh_token"]).json()
@@ -74,7 +74,7 @@ def test_a_lost_race_of_refreshes_can_end_the_chain() -> None:
 
 
 def test_nobody_gets_a_401_before_any_404() -> None:
-    """§2.3: who is not known gets 401 on every path, whether it exists or not; the body is empty, or by switch a message."""
+    """S6, §2.3: who is not known gets 401 on every path, whether it exists or not; the body is empty, or by switch a message."""
     with site(signed_in=False) as one:
         for path in (f"{BASE}/Customer", f"{BASE}/Nothing", "/entity/Default/1.0/Customer", "/entity/Nothing/x"):
             response = one.client.get(path)
@@ -90,7 +90,7 @@ def seats_of(one: Site) -> dict[str, int]:
 
 
 def test_with_offline_access_a_grant_is_one_session() -> None:
-    """§1.7: a session opens at the first call, not at sign-in, and one grant keeps it across refreshes."""
+    """S3, §1.7: a session opens at the first call, not at sign-in, and one grant keeps it across refreshes."""
     with site(signed_in=False) as one:
         tokens = one.token().json()
         assert seats_of(one)["open"] == 0
@@ -102,7 +102,7 @@ def test_with_offline_access_a_grant_is_one_session() -> None:
 
 
 def test_with_api_alone_each_token_is_a_session() -> None:
-    """§1.7, §1.9: each token takes a seat of its own at its first call; the third finds none and hears API Login Limit."""
+    """S3, §1.7, §1.9: each token takes a seat of its own at its first call; the third finds none and hears API Login Limit."""
     with site(signed_in=False) as one:
         for _ in range(2):
             one.sign_in("api")
@@ -112,7 +112,7 @@ def test_with_api_alone_each_token_is_a_session() -> None:
 
 
 def test_logging_out_frees_the_seat_and_not_the_token() -> None:
-    """§1.7: 204 and the seat is free; the same token opens a new session with its next call."""
+    """S3, §1.7: 204 and the seat is free; the same token opens a new session with its next call."""
     with site() as one:
         one.get("Customer", top=1)
         assert one.client.post("/entity/auth/logout").status_code == 204
@@ -122,7 +122,7 @@ def test_logging_out_frees_the_seat_and_not_the_token() -> None:
 
 
 def test_logging_out_without_content_length_is_a_411() -> None:
-    """§1.8: IIS refuses a POST without Content-Length with an HTML page, and the seat stays taken."""
+    """S3, §1.8: IIS refuses a POST without Content-Length with an HTML page, and the seat stays taken."""
     with site() as one:
         one.get("Customer", top=1)
         request = one.client.build_request("POST", "/entity/auth/logout")
@@ -134,7 +134,7 @@ def test_logging_out_without_content_length_is_a_411() -> None:
 
 
 def test_revocation_kills_the_token_and_keeps_the_seat() -> None:
-    """§1.7: a revoked token is a 401, yet its session still takes a seat."""
+    """S2, §1.7: a revoked token is a 401, yet its session still takes a seat."""
     with site() as one:
         token = one.sign_in()
         one.get("Customer", top=1)
@@ -153,7 +153,7 @@ def test_revocation_kills_the_token_and_keeps_the_seat() -> None:
     ],
 )
 def test_the_login_limit_has_four_shapes(shape: str, status: int, content_type: str, text: str) -> None:
-    """§1.9: what is answered where no seat is left, as JSON, as IIS's text, as a styled page, and for the per-user limit."""
+    """S3, §1.9: what is answered where no seat is left, as JSON, as IIS's text, as a styled page, and for the per-user limit."""
     with site(seats=1, login_limit_shape=shape) as one:
         one.get("Customer", top=1)
         one.sign_in()
@@ -164,7 +164,7 @@ def test_the_login_limit_has_four_shapes(shape: str, status: int, content_type: 
 
 
 def test_sessions_end_by_themselves() -> None:
-    """§1.7: a cookie session ends after ten idle minutes, one of an `api` token with the token, one of a grant after an idle hour."""
+    """S3, §1.7: a cookie session ends after ten idle minutes, one of an `api` token with the token, one of a grant after an idle hour."""
     now = 0.0
     seats = Seats(3, clock=lambda: now)
     seats.use("cookie", idle=600)
@@ -181,7 +181,7 @@ def test_sessions_end_by_themselves() -> None:
 
 
 def test_cookie_login() -> None:
-    """§1.8: 204 with five cookies; the cookie alone is good for calls, one login is one seat, and logout ends it."""
+    """S4, §1.8: 204 with five cookies; the cookie alone is good for calls, one login is one seat, and logout ends it."""
     with site(signed_in=False) as one:
         response = one.client.post("/entity/auth/login", json=LOGIN)
         assert (response.status_code, response.content) == (204, b"")
@@ -194,7 +194,7 @@ def test_cookie_login() -> None:
 
 
 def test_cookie_login_that_fails() -> None:
-    """§1.8: bad credentials and an unknown tenant are 500s with their exception types, an unreadable body a 400, no seat the limit."""
+    """S4, §1.8: bad credentials and an unknown tenant are 500s with their exception types, an unreadable body a 400, no seat the limit."""
     with site(signed_in=False, seats=1) as one:
         bad = one.client.post("/entity/auth/login", json={**LOGIN, "password": "wrong"})
         assert (bad.status_code, bad.json()["exceptionType"]) == (500, "PX.Data.PXException")
@@ -208,13 +208,13 @@ def test_cookie_login_that_fails() -> None:
 
 
 def test_one_tenant_in_the_database_takes_any_name() -> None:
-    """§1.8: on a single-tenant database any tenant name signs in."""
+    """S4, §1.8: on a single-tenant database any tenant name signs in."""
     with site(signed_in=False, multi_tenant=False) as one:
         assert one.client.post("/entity/auth/login", json={**LOGIN, "tenant": "Nowhere"}).status_code == 204
 
 
 def test_calls_of_one_session_run_one_after_another() -> None:
-    """§1.7: six calls at once take six times as long as one; those of two sessions run beside each other."""
+    """S3, §1.7: six calls at once take six times as long as one; those of two sessions run beside each other."""
 
     async def timed(sessions: int, calls: int) -> float:
         app, _ = sandbox(load("demo", customers=5, contacts=5), latency_seconds=0.05)
@@ -233,7 +233,7 @@ def test_calls_of_one_session_run_one_after_another() -> None:
 
 
 def test_a_token_can_be_made_to_expire() -> None:
-    """Fault expire-token: the call gets a 401 and so do later ones with this token; a refresh of the same grant helps."""
+    """S19, fault expire-token: the call gets a 401 and so do later ones with this token; a refresh of the same grant helps."""
     with site(signed_in=False) as one:
         tokens = one.token().json()
         one.client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
@@ -244,7 +244,7 @@ def test_a_token_can_be_made_to_expire() -> None:
 
 
 def test_a_seat_can_be_lost() -> None:
-    """Fault lost-seat: strangers take every seat, and give them back after a while."""
+    """S3, fault lost-seat: strangers take every seat, and give them back after a while."""
     with site() as one:
         one.get("Customer", top=1)
         one.control("faults", kind="lost-seat", args={"seconds": 0.05})
@@ -256,7 +256,7 @@ def test_a_seat_can_be_lost() -> None:
 
 
 def test_a_call_can_be_told_of_the_login_limit() -> None:
-    """Fault login-limit: one call alone is answered so, in the shape asked for."""
+    """S3, fault login-limit: one call alone is answered so, in the shape asked for."""
     with site() as one:
         one.control("faults", kind="login-limit", args={"shape": "iis"})
         assert [one.get("Customer", top=1).status_code for _ in range(2)] == [429, 200]
