@@ -85,14 +85,13 @@ def _paths() -> Iterator[tuple[str, str, Handler, Needs, str, str]]:
     for version in ("v3", "v4", *DATED):
         dated = version in DATED
         crm_objects = f"/crm/objects/{version}" if dated else f"/crm/{version}/objects"
-        for method, path, handler, needs in associations.ROUTES_BY_RECORD if version != "v3" else []:
+        for method, path, handler, needs in associations.V3_BY_RECORD if version == "v3" else associations.ROUTES_BY_RECORD:
             yield method, crm_objects + path, handler, needs, version, "associations"
         for method, path, handler, needs in _OBJECTS:
             yield method, crm_objects + path, handler, needs, version, "search" if path.endswith("/search") else "general"
-        if version != "v3":
-            crm_associations = f"/crm/associations/{version}" if dated else f"/crm/{version}/associations"
-            for method, path, handler, needs in associations.ROUTES_BY_PAIR:
-                yield method, crm_associations + path, handler, needs, version, "associations"
+        crm_associations = f"/crm/associations/{version}" if dated else f"/crm/{version}/associations"
+        for method, path, handler, needs in associations.V3_BY_PAIR if version == "v3" else associations.ROUTES_BY_PAIR:
+            yield method, crm_associations + path, handler, needs, version, "associations"
         if version != "v4":
             crm_properties = f"/crm/properties/{version}" if dated else f"/crm/{version}/properties"
             for method, path, handler, needs in _PROPERTIES:

@@ -1,11 +1,12 @@
-"""Associations, v4 and dated: default and labelled, one by one and in batches (§5, §14.7)."""
+"""Associations: default and labelled, one by one and in batches, in the form of v4 and dated paths and in that of v3 (§5, §14.7)."""
 
 from __future__ import annotations
 
 from sandbox.hubspot.api import Answer, Call, Handler, Needs
 from sandbox.hubspot.errors import ApiError, Json, bad_request
 from sandbox.hubspot.kinds import Kind, kind_of
-from sandbox.hubspot.links import LABELS, default_type, invalid_pair
+from sandbox.hubspot.links import LABELS, NAMES, default_type, invalid_pair
+from sandbox.hubspot.objects import show
 from sandbox.hubspot.portal import Record
 from sandbox.hubspot.values import instant
 
@@ -92,7 +93,8 @@ def batch_read(call: Call) -> Answer:
         record = call.portal.find(one, id)
         linked = {} if record is None else call.portal.links.of(record.end, other)
         if linked:
-            results.append({"from": {"id": id}, "to": [_target(call, to, types) for to, types in linked.items()]})
+            to = _named(linked) if call.version == "v3" else [_target(call, to, types) for to, types in linked.items()]
+            results.append({"from": {"id": id}, "to": to})
             continue
         message = f"No {other.singular} is associated with {one.singular} {id}."
         context = {"fromObjectId": [id], "fromObjectType": [one.singular], "toObjectType": [other.singular]}
@@ -184,6 +186,60 @@ def _pairs(call: Call, limit: int) -> list[tuple[str, str, Json]]:
         raise bad_request("Invalid input JSON on line 1, column 1: from and to are required") from error
 
 
+def put_named(call: Call) -> Answer:
+    """v3: one label by its number or name, beside those that are there. The answer is the record."""
+    one, other = _ends(call, call.path["id"], call.path["other"])
+    _add(call, one, other, call.path["label"])
+    return Answer(show(call.portal, one, ()))
+
+
+def delete_named(call: Call) -> Answer:
+    type = _number(call.path["label"], (call.path["id"], call.path["other"]), call)
+    _part(call, call.path["id"], call.path["other"], frozenset({type}))
+    return Answer(None, 204)
+
+
+def list_named(call: Call) -> Answer:
+    """v3: each label of a pair is a row of its own (§5.2)."""
+    record = call.portal.get(_one(call), call.path["id"])
+    return Answer({"results": _named(call.portal.links.of(record.end, _other(call)))})
+
+
+def batch_create_named(call: Call) -> Answer:
+    results, errors = [], []
+    for one, other, row in _pairs(call, MOST_CREATED):
+        try:
+            _add(call, *_ends(call, one, other), str(row.get("type")))
+            results.append({"from": {"id": one}, "to": {"id": other}, "type": row["type"]})
+        except ApiError as error:
+            errors.append(error.in_batch(None))
+    return _batch_answer(call, results, errors, 201)
+
+
+def batch_archive_named(call: Call) -> Answer:
+    for one, other, row in _pairs(call, MOST_ARCHIVED):
+        _part(call, one, other, frozenset({_number(str(row.get("type")), (one, other), call)}))
+    return Answer(None, 204)
+
+
+def _named(linked: dict[str, frozenset[int]]) -> list[Json]:
+    return [{"id": id, "type": NAMES[type]} for id, types in linked.items() for type in sorted(types) if type in NAMES]
+
+
+def _number(name: str, ids: tuple[str, str], call: Call) -> int:
+    """The label that v3 calls so, or by its number; 400 if it is none of this pair of kinds."""
+    known = LABELS.get((_one(call).name, _other(call).name), {})
+    type = next((type for type in known if name in (str(type), NAMES.get(type))), None)
+    if type is None:
+        raise invalid_pair([(_one(call).name, ids[0]), (_other(call).name, ids[1])])
+    return type
+
+
+def _add(call: Call, one: Record, other: Record, name: str) -> None:
+    held = call.portal.links.of(one.end, other.kind).get(other.id, frozenset())
+    _label(call, one, other, held | {_number(name, (one.id, other.id), call)})
+
+
 def _batch(call: Call, results: list[Json], errors: list[Json]) -> Json:
     now = instant(call.portal.clock())
     body: Json = {"status": "COMPLETE", "results": results}
@@ -216,4 +272,14 @@ ROUTES_BY_PAIR: list[tuple[str, str, Handler, Needs]] = [
     ("POST", "/{from}/{to}/batch/archive", batch_archive, _WRITE),
     ("POST", "/{from}/{to}/batch/labels/archive", batch_labels_archive, _WRITE),
     ("GET", "/{from}/{to}/labels", labels, _READ),
+]
+V3_BY_RECORD: list[tuple[str, str, Handler, Needs]] = [
+    ("PUT", "/{from}/{id}/associations/{to}/{other}/{label}", put_named, _WRITE),
+    ("DELETE", "/{from}/{id}/associations/{to}/{other}/{label}", delete_named, _WRITE),
+    ("GET", "/{from}/{id}/associations/{to}", list_named, _READ),
+]
+V3_BY_PAIR: list[tuple[str, str, Handler, Needs]] = [
+    ("POST", "/{from}/{to}/batch/create", batch_create_named, _WRITE),
+    ("POST", "/{from}/{to}/batch/read", batch_read, _READ),
+    ("POST", "/{from}/{to}/batch/archive", batch_archive_named, _WRITE),
 ]

@@ -156,6 +156,27 @@ def test_a_merge_takes_the_associations_along(portal: Hub) -> None:
         assert portal.properties("contacts", person, "associatedcompanyid")["associatedcompanyid"] == new
 
 
+def test_associations_in_the_form_of_v3(portal: Hub) -> None:
+    """§5.1, §5.2: v3 names its labels, adds them one by one, and lists each as a row of its own; ids are texts."""
+    contact, (company, other) = people(portal)
+    pair, label = f"/crm/v3/objects/contacts/{contact}/associations/companies", "contact_to_company"
+    assert portal("PUT", f"{pair}/{company}/{label}_unlabeled").json()["id"] == contact
+    assert portal("PUT", f"{pair}/{other}/1").status_code == 200
+    assert held(portal, contact) == {company: {279}, other: {1, 279}}
+    rows = [(company, f"{label}_unlabeled"), (other, label), (other, f"{label}_unlabeled")]
+    assert [(row["id"], row["type"]) for row in portal("GET", pair).json()["results"]] == rows
+    read = portal.post("/crm/v3/associations/contacts/companies/batch/read", {"inputs": [{"id": contact}, {"id": "1"}]})
+    assert (read.status_code, len(read.json()["results"][0]["to"])) == (207, 3)
+    assert portal("DELETE", f"{pair}/{company}/{label}_unlabeled").status_code == 204
+    assert portal("PUT", f"{pair}/{company}/deal_to_company").status_code == 400
+    named = [{"from": {"id": contact}, "to": {"id": id}, "type": label} for id in (company, "77")]
+    made = portal.post("/crm/v3/associations/contacts/companies/batch/create", {"inputs": named})
+    assert (made.status_code, made.json()["numErrors"], held(portal, contact)[company]) == (207, 1, {1, 279})
+    gone = {"inputs": [{**named[0], "type": f"{label}_unlabeled"}]}
+    assert portal.post("/crm/v3/associations/contacts/companies/batch/archive", gone).status_code == 204
+    assert set(held(portal, contact)) == {other}
+
+
 def test_association_calls_have_a_limit_of_their_own() -> None:
     """§5.4, §8: association calls count in their own window and in the general one."""
     with hub(associations_limit=2) as portal:
