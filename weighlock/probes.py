@@ -9,6 +9,7 @@ from typing import Any
 from weighlock import wiring
 from weighlock.errors import WeighlockError
 from weighlock.kafka import admin
+from weighlock.redact import scrub
 from weighlock.settings import Settings
 
 Row = dict[str, Any]
@@ -31,7 +32,7 @@ def _ask(part: str, probe: Callable[[Settings], str], settings: Settings) -> Row
     except WeighlockError as error:
         return {"part": part, "state": "wrong", "detail": str(error)}
     except Exception as error:  # a probe reports whatever it meets: the others still have their turn
-        return {"part": part, "state": "wrong", "detail": f"{type(error).__name__}: {error}"}
+        return {"part": part, "state": "wrong", "detail": scrub(f"{type(error).__name__}: {error}")}
 
 
 def _kafka(settings: Settings) -> str:
