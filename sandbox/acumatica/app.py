@@ -58,6 +58,7 @@ class Acumatica:
         self.reset(book)
         routes = [
             Route("/identity/.well-known/openid-configuration", self.discovery),
+            Route("/identity/connect/authorize", self.authorize),
             Route("/identity/connect/token", self.sign_in, methods=["POST"]),
             Route("/identity/connect/revocation", self.revoke, methods=["POST"]),
             Route("/entity/auth/login", self.sign_in, methods=["POST"]),
@@ -109,6 +110,9 @@ class Acumatica:
 
     async def discovery(self, request: Request) -> Response:
         return await self.identity.discovery(request)
+
+    async def authorize(self, request: Request) -> Response:
+        return await self.identity.authorize(request)
 
     async def revoke(self, request: Request) -> Response:
         return await self.identity.revoke(request)

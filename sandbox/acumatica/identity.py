@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -54,6 +54,7 @@ class Identity:
         self.switches, self.seats, self.clock = switches, seats, clock
         self._tokens: dict[str, Token] = {}
         self._grants: list[Grant] = []
+        self._codes: dict[str, tuple[str, str]] = {}  # of the authorization_code grant: where it goes, what for
 
     async def discovery(self, request: Request) -> Response:
         """GET /identity/.well-known/openid-configuration"""
@@ -81,11 +82,32 @@ class Identity:
                 return self._by_password(form)
             case "refresh_token":
                 return self._by_refresh(form.get("refresh_token"))
-            case "authorization_code" | "client_credentials":
+            case "authorization_code":
+                return self._by_code(form)
+            case "client_credentials":
                 return _oauth_error("unauthorized_client")
             case None:
                 return _oauth_error("invalid_request")
         return _oauth_error("unsupported_grant_type")
+
+    async def authorize(self, request: Request) -> Response:
+        """GET /identity/connect/authorize: the user agrees at once; a redirect with a code that is good once (§1.2)."""
+        asked = request.query_params
+        scope, target = asked.get("scope", "api"), asked.get("redirect_uri", "")
+        if asked.get("response_type") != "code" or asked.get("client_id") != credentials.ACUMATICA_CLIENT_ID or not target:
+            return _oauth_error("invalid_request")
+        if not scope.split() or not set(scope.split()) <= SCOPES:
+            return _oauth_error("invalid_scope")
+        code = secrets.token_urlsafe(32)
+        self._codes[code] = (target, scope)
+        query = urlencode({"code": code} | ({"state": asked["state"]} if "state" in asked else {}))
+        return Response(status_code=302, headers={"Location": f"{target}{'&' if '?' in target else '?'}{query}"})
+
+    def _by_code(self, form: dict[str, str]) -> Response:
+        target, scope = self._codes.pop(form.get("code", ""), (None, ""))
+        if target is None or form.get("redirect_uri") != target:
+            return _oauth_error("invalid_grant")
+        return self._granted(scope)
 
     def _by_password(self, form: dict[str, str]) -> Response:
         scope = form.get("scope", "api")
@@ -93,6 +115,9 @@ class Identity:
             return _oauth_error("invalid_scope")
         if (form.get("username"), form.get("password")) != (credentials.ACUMATICA_USER, credentials.ACUMATICA_PASSWORD):
             return _oauth_error("invalid_grant", "The user name or password is not valid.")
+        return self._granted(scope)
+
+    def _granted(self, scope: str) -> Response:
         grant = Grant(str(uuid.uuid4()), scope)
         self._grants.append(grant)
         return self._issue(grant)

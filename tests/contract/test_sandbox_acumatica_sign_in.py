@@ -49,6 +49,20 @@ def test_what_the_token_endpoint_refuses(changes: dict[str, str], error: str) ->
         assert response.json()["error"] == error
 
 
+def test_a_code_is_good_once() -> None:
+    """S2, §1.2: the authorization_code grant: a redirect with a code and the state, then tokens for it, once and for the same address."""
+    with site(signed_in=False) as one:
+        asked = {"response_type": "code", "client_id": CLIENT["client_id"], "redirect_uri": "http://app/back", "state": "x y"}
+        where = one.client.get("/identity/connect/authorize", params={**asked, "scope": "api offline_access"}).headers["location"]
+        answer = httpx.URL(where)
+        assert (answer.host, answer.params["state"]) == ("app", "x y")
+        form = {"grant_type": "authorization_code", "code": answer.params["code"], "redirect_uri": "http://app/back", **CLIENT}
+        token = one.client.post("/identity/connect/token", data=form)
+        assert set(token.json()) == {"access_token", "expires_in", "token_type", "refresh_token", "scope"}
+        assert one.client.post("/identity/connect/token", data=form).json() == {"error": "invalid_grant"}
+        assert one.client.get("/identity/connect/authorize", params={**asked, "client_id": "other"}).status_code == 400
+
+
 def test_a_refresh_token_is_good_once() -> None:
     """S2, §1.5: each refresh gives a new refresh token and the old one is dead; the access token of before lives on."""
     with site() as one:
