@@ -194,7 +194,12 @@ class Acumatica:
             return login_limit(self.switches.login_limit_shape)
         async with session.turn:
             await asyncio.sleep(self.switches.latency_seconds / 2)
-            response: Response = handler(request)
+            try:
+                response: Response = handler(request)
+            except Refusal as refusal:
+                response = refusal.response
+            if hasattr(request.state, "cookie"):
+                response.set_cookie("ASP.NET_SessionId", request.state.cookie, httponly=True, samesite=None)
             await asyncio.sleep(self.switches.latency_seconds / 2)
         return response
 

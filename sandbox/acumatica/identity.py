@@ -18,7 +18,8 @@ from sandbox.acumatica.wire import answer, failure, message
 from sandbox.data import credentials
 
 LIFETIME = 3600
-SCOPES = {"api", "offline_access", "openid", "profile", "email", "phone"}
+MANY = "api:concurrent_access"
+SCOPES = {"api", MANY, "offline_access", "openid", "profile", "email", "phone"}
 
 
 @dataclass
@@ -141,7 +142,7 @@ class Identity:
         body: dict[str, Any] = {}
         if "openid" in scopes:
             body["id_token"] = secrets.token_urlsafe(32)
-        if "api" in scopes:
+        if {"api", MANY} & set(scopes):
             body |= {"access_token": token.text, "expires_in": LIFETIME, "token_type": "Bearer"}
         if "offline_access" in scopes:
             grant.refresh = secrets.token_urlsafe(32)
@@ -188,9 +189,19 @@ class Identity:
         if scheme.lower() == "bearer":
             token = self._tokens.get(text.strip())
             good = token is not None and not token.dead and not token.grant.dead and self.clock() < token.ends
-            return (token.owner, token) if token and good and "api" in token.grant.scope.split() else None
+            if token is None or not good or not {"api", MANY} & set(token.grant.scope.split()):
+                return None
+            return self._one_of_many(token, request) if MANY in token.grant.scope.split() else (token.owner, token)
         owner = f"cookie {request.cookies.get('ASP.NET_SessionId', '')}"
         return (owner, None) if self.seats.has(owner) else None
+
+    def _one_of_many(self, token: Token, request: Request) -> tuple[str, Token]:
+        """With `api:concurrent_access` a session is a cookie; a call without one opens another session and is given one."""
+        owner = f"token {token.text} {request.cookies.get('ASP.NET_SessionId', '')}"
+        if not self.seats.has(owner):
+            request.state.cookie = secrets.token_hex(12)
+            owner = f"token {token.text} {request.state.cookie}"
+        return owner, token
 
 
 def _client_is_known(form: dict[str, str]) -> bool:

@@ -33,6 +33,7 @@ ACUMATICA: dict[str, dict[str, str]] = {
     "S3": {
         "a session per grant": "test_with_offline_access_a_grant_is_one_session",
         "a session per token, two seats": "test_with_api_alone_each_token_is_a_session",
+        "a session per cookie": "test_with_concurrent_access_each_call_without_a_cookie_is_a_session",
         "four shapes of the limit": "test_the_login_limit_has_four_shapes",
         "idle expiry": "test_sessions_end_by_themselves",
         "logout": "test_logging_out_frees_the_seat_and_not_the_token",
@@ -256,7 +257,6 @@ UNKNOWN: dict[str, dict[str, str]] = {
 
 #: Items of the same sections that neither customers nor contacts need, or that nobody of ours or of the others' clients calls.
 LEFT_OUT = {
-    "S3": "api:concurrent_access: a seat for each call, which our client never asks for",
     "S7": "$custom and attributes",
     "S11": "details: no writable detail of a customer or contact is kept here",
     "§2.2": "propertiesWithHistory",

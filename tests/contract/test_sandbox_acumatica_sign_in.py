@@ -125,6 +125,20 @@ def test_with_api_alone_each_token_is_a_session() -> None:
         assert "API Login Limit" in one.fails("Customer", top=1)
 
 
+def test_with_concurrent_access_each_call_without_a_cookie_is_a_session() -> None:
+    """S3, §1.7: with api:concurrent_access the session is a cookie: with it a call stays in one, without it a call takes another seat."""
+    with site(seats=3, signed_in=False) as one:
+        one.sign_in("api api:concurrent_access")
+        for _ in range(3):
+            assert one.get("Customer", top=1).status_code == 200
+        assert one.vendor.seats.open == 1
+        one.client.cookies.clear()
+        one.get("Customer", top=1)
+        assert one.vendor.seats.open == 2
+        assert one.client.post("/entity/auth/logout", content=b"").status_code == 204
+        assert one.vendor.seats.open == 1
+
+
 def test_logging_out_frees_the_seat_and_not_the_token() -> None:
     """S3, §1.7: 204 and the seat is free; the same token opens a new session with its next call."""
     with site() as one:
