@@ -91,7 +91,7 @@ class Tower:
                 victim.signal(signal.SIGCONT)
             before = after
             time.sleep(0.01)
-        raise AssertionError(f"{worker} had nothing in flight for {seconds} s: {before} {self.away}")
+        raise AssertionError(f"{worker} had nothing in flight for {seconds} s: {before} {self.away}; its log ends:\n{victim.tail()}")
 
     def _look(self, worker: str) -> Flight | None:
         try:
