@@ -63,6 +63,13 @@ def test_the_environment_is_one_that_settings_accept(settings: Settings) -> None
             assert section in Settings.model_fields, name
 
 
+def test_who_needs_credentials_sees_the_store() -> None:
+    """The setup and every worker share one folder for state, where the credentials may be."""
+    assert {*OURS} == {"setup", *WORKERS}
+    for name in OURS:
+        assert SERVICES[name]["volumes"] == [f"state:{SERVICES[name]['environment']['WEIGHLOCK_STATE']}"]
+
+
 @pytest.mark.parametrize("settings", OURS, indirect=True)
 def test_addresses_are_services(settings: Settings) -> None:
     """What the settings name is a service of the file; the sandboxes listen where they are looked for."""
