@@ -247,7 +247,8 @@ class _Loop:
         if isinstance(error, RateLimited):
             delay = max(error.retry_after, min(60.0, error.retry_after * 2 ** min(self._attempt - 1, 10))) * random.uniform(1, 1.2)
         self._resume = time.monotonic() + delay
-        self._log.warning("waiting", reason=str(error), seconds=round(delay, 1), attempt=self._attempt)
+        until = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="seconds")
+        self._log.warning("waiting", reason=str(error), seconds=round(delay, 1), until=until, attempt=self._attempt)
 
 
 def resting(schedule: Schedule, at: datetime) -> bool:

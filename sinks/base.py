@@ -1,14 +1,18 @@
 """The only loop of the sinks: one seat in the consumer group of its system, a lane for each partition that is ours (sinks/lane.py).
 
-A batch of wishes is written to the target, then results, links, audit, dead letters and offsets are committed in one Kafka
-transaction. The API call lies outside of it, so it is one that may be repeated. Nothing here sleeps: a long wait pauses the
-partitions and keeps polling, so that the group stays together. Points learned the hard way: facts/kafka.md.
+A batch of wishes, of all lanes together (sinks/calls.py), is written to the target; then each lane's results, links, audit, dead letters
+and offset are committed in a Kafka transaction of its own. The API call lies outside of it, so it is one that may be repeated. Nothing
+here sleeps: a long wait pauses the partitions and keeps polling, so that the group stays together. Points learned the hard way:
+facts/kafka.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -16,12 +20,14 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.codec import schema_of, subject_of
+from schemas.records import now
 from schemas.refs import Ref
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, by_name
 from sinks.again import Again
 from sinks.attempts import Attempts, GivenUp, backoff
+from sinks.calls import Calls
 from sinks.contract import Answer, Ask, Claims, Resolved, Target, Written
-from sinks.lane import Lane
+from sinks.lane import Lane, Portion
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved, Stopped, clock
 from weighlock.errors import ConfigError, TransientError
@@ -32,7 +38,10 @@ from weighlock.settings import Settings
 __all__ = ["Answer", "Ask", "Claims", "Resolved", "Sink", "Target", "Written", "run"]
 
 log = structlog.get_logger(__name__)
-BATCH = 100
+#: Messages of one lane in one transaction, and of all lanes in one turn.
+BATCH, TURN = 500, 2000
+#: With so many in hand that are new to us it is a first sync: more are waited for, for so many seconds, until none comes for so many.
+MANY, LINGER, QUIET = 20, 20.0, 1.0
 EXPIRY_EVERY = 30.0
 
 
@@ -91,7 +100,7 @@ class Sink:
             self.wire.codec.ids.id_of(subject_of(self.wire.name(one)), schema_of(one.record or ""))
 
     def _turn(self) -> None:
-        messages = self.member.consume(self.batch * max(len(self.lanes), 1))
+        messages = self._gather()
         if self.member.lost:
             self._forget(list(self.lanes))
             self.member.rejoin()
@@ -107,35 +116,82 @@ class Sink:
         expire = clock() > self._expired + self._expiry_every
         if expire:
             self._expired = clock()
-        for lane in list(self.lanes.values()):  # one that is revoked meanwhile notices in step()
+        queues: dict[Lane, deque[list[Any]]] = {}
+        for lane in list(self.lanes.values()):
             own = list({message.offset(): message for message in messages if message.partition() == lane.partition}.values())
-            self._work(lane, own, arrivals, expire)
+            with self._careful(lane):
+                queues[lane] = deque(self._batches(lane, own, arrivals, expire))
+        while any(queues.values()):
+            self._step([(lane, queue.popleft()) for lane, queue in queues.items() if queue])
 
-    def _work(self, lane: Lane, messages: Sequence[Any], arrivals: Sequence[Arrival], expire: bool) -> None:
+    def _gather(self) -> list[Any]:
+        """What there is now; where it is a first sync (much that we never wrote), what comes in the next seconds too, for full calls."""
+        limit = min(self.batch * max(len(self.lanes), 1), TURN)
+        messages = self.member.consume(limit)
+        if sum(self._is_new(message) for message in messages) < MANY:
+            return messages
+        until = clock() + LINGER
+        quiet = clock() + QUIET
+        while len(messages) < limit and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
+            if more := self.member.consume(limit - len(messages)):
+                messages += more
+                quiet = clock() + QUIET
+        return messages
+
+    def _is_new(self, message: Any) -> bool:
+        lane = self.lanes.get(message.partition())
+        return lane is not None and (message.key() or b"").decode(errors="replace") not in lane.ledger.results
+
+    def _batches(self, lane: Lane, messages: Sequence[Any], arrivals: Sequence[Arrival], expire: bool) -> list[list[Any]]:
+        if lane.stale:
+            lane.recover()
+            return []  # what was read is read again
+        if lane.unsure:
+            lane.catch_up()
+        else:
+            lane.release([one.ref for one in arrivals if one.system == self.target.system and one.peer is not None])
+            for one in arrivals:
+                lane.contest(one.ref, one.peer)
+                lane.follow(one)
+        if expire:
+            lane.expire()
+        return lane.batches(messages)
+
+    def _step(self, batches: Sequence[tuple[Lane, list[Any]]]) -> None:
+        """One batch of each lane: written together, each recorded in a transaction of its own."""
+        portions: list[Portion] = []
+        for lane, messages in batches:
+            with self._careful(lane):
+                if not lane.stale:
+                    portions.append(lane.judge(messages))
+        if not portions:
+            return
+        done = False
+        with self._careful(*(portion.lane for portion in portions)):
+            Calls(self, portions).carry_out()
+            done = True
+        for portion in portions if done else ():
+            with self._careful(portion.lane):
+                portion.lane.record(portion)
+
+    @contextmanager
+    def _careful(self, *lanes: Lane) -> Iterator[None]:
+        """What goes wrong is these lanes': they are rewound, and go on when it may have passed."""
         try:
-            if lane.stale:
-                lane.recover()
-                return  # what was read is read again
-            if lane.unsure:
-                lane.catch_up()
-            else:
-                lane.release([one.ref for one in arrivals if one.system == self.target.system and one.peer is not None])
-                for one in arrivals:
-                    lane.contest(one.ref, one.peer)
-                    lane.follow(one)
-            if expire:
-                lane.expire()
-            for batch in lane.batches(messages):
-                lane.step(batch)
+            yield
         except Moved as moved:
-            log.info("dropped a batch", partition=lane.partition, why=str(moved))
-            lane.stale = True
+            log.info("dropped a batch", partitions=[lane.partition for lane in lanes], why=str(moved))
+            self._mark(lanes)
         except (GivenUp, TransientError) as error:
-            lane.stale = True
+            self._mark(lanes)
             self.wait(backoff(4), str(error))
         except KafkaException as error:
-            lane.broken = lane.stale = True
-            self.wait(backoff(2), f"Kafka, partition {lane.partition}: {error.args[0].str()}")
+            self._mark(lanes, broken=True)
+            self.wait(backoff(2), f"Kafka, partitions {[lane.partition for lane in lanes]}: {error.args[0].str()}")
+
+    def _mark(self, lanes: Sequence[Lane], broken: bool = False) -> None:
+        for lane in lanes:
+            lane.broken, lane.stale = lane.broken or broken, True
 
     def _given(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         """Side by side, for each takes half a second. Fence first, then ask where to go on."""
@@ -158,7 +214,8 @@ class Sink:
     def wait(self, seconds: float, why: str) -> None:
         """See `Member.wait`."""
         say = log.warning if seconds > 2 else log.info
-        say("waits", sink=self.target.system, seconds=round(seconds, 2), why=why)
+        until = (now() + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+        say("waits", sink=self.target.system, seconds=round(seconds, 2), until=until, why=why)
         for partition in self.member.wait(seconds):
             if lane := self.lanes.get(partition):
                 lane.stale = True

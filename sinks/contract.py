@@ -48,9 +48,11 @@ Answer = Written | Unlinked | RejectedError
 
 
 class Ask(Protocol):
-    """How a connector makes each single call: the loop proves that the partition is still ours, and waits out what passes by itself."""
+    """How a connector makes each single call: the loop proves that the partition is still ours, and waits out what passes by itself.
 
-    def __call__(self, call: Callable[[], T]) -> T: ...
+    `wishes` are those that the call may carry out, if that is not all of them: only these are written again should it be late."""
+
+    def __call__(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None) -> T: ...
 
 
 class Claims(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
 from sinks.hubspot_aliases import Aliases
-from sinks.hubspot_match import MERGED, Matcher
+from sinks.hubspot_match import MERGED, Matcher, portions
 from sinks.hubspot_setup import Definitions, missing
-from weighlock.clients.hubspot import BATCH, HubSpot
+from weighlock.clients.hubspot import BATCH, PAIRS, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import ConfigError, RejectedError
 from weighlock.settings import Settings
@@ -74,24 +75,28 @@ class Writer:
         unlinked = [one for one in decided if not one.decided]
         places, giving = self._matcher.match_decided([one for one in decided if one.decided])
         giving += self._matcher.ours(unlinked)
-        if giving:
-            self._ask(lambda: self._client.update(self._kind, {id: {property_: None} for id in giving}))
+        for some in portions(giving, BATCH):
+            self._ask(partial(self._client.update, self._kind, {id: {property_: None} for id in some}), [one.wish for one in decided])
         answers: dict[str, Answer] = {one.wish.subject: Unlinked() for one in unlinked}
         return answers | places.refused | self._adopt(places.adopt) | self._upsert(places.upsert)
 
     def _upsert(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
-        if not wishes:
-            return {}
-        property_ = wishes[0].wish.key_property
-        found = self._ask(lambda: self._client.upsert(self._kind, property_, {one.wish.key_value: _properties(one.wish) for one in wishes}))
-        return {one.wish.subject: _answer(one, found[one.wish.key_value]) for one in wishes}
+        answers: dict[str, Answer] = {}
+        for some in portions(wishes, BATCH):
+            rows = {one.wish.key_value: _properties(one.wish) for one in some}
+            property_ = some[0].wish.key_property
+            found = self._ask(partial(self._client.upsert, self._kind, property_, rows), [one.wish for one in some])
+            answers |= {one.wish.subject: _answer(one, found[one.wish.key_value]) for one in some}
+        return answers
 
     def _adopt(self, adopt: Mapping[str, Resolved]) -> dict[str, Answer]:
         """By record id, our key with the rest: from then on the record is ours."""
-        if not adopt:
-            return {}
-        found = self._ask(lambda: self._client.update(self._kind, {id: _properties(one.wish) for id, one in adopt.items()}))
-        return {one.wish.subject: _answer(one, found[id], "adopted") for id, one in adopt.items()}
+        answers: dict[str, Answer] = {}
+        for some in portions(list(adopt.items()), BATCH):
+            rows = {id: _properties(one.wish) for id, one in some}
+            found = self._ask(partial(self._client.update, self._kind, rows), [one.wish for _, one in some])
+            answers |= {one.wish.subject: _answer(one, found[id], "adopted") for id, one in some}
+        return answers
 
     def _settle_conflicts(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
         """A value is held by a record that the match did not see: look at that record, once."""
@@ -124,27 +129,25 @@ class Writer:
                 make[answer.id, new] = one
             if old is not None and old != new and old != kept:
                 drop[answer.id, old] = one.wish.subject
-        if make:
-            for pair, refusal in self._ask(lambda: self._client.associate(list(make))).items():
+        for some in portions(list(make), PAIRS):
+            for pair, refusal in self._ask(partial(self._client.associate, some), [make[pair].wish for pair in some]).items():
                 if refusal is not None:
                     done[make[pair].wish.subject] = refusal
-        self._part([pair for pair, subject in drop.items() if isinstance(done[subject], Written)], make)
+        by_subject = {one.wish.subject: one.wish for one in wishes}
+        gone = {pair: by_subject[subject] for pair, subject in drop.items() if isinstance(done[subject], Written)}
+        self._part(gone, make)
         return done
 
-    def _part(self, pairs: Sequence[tuple[str, str]], kept: Collection[tuple[str, str]]) -> None:
+    def _part(self, pairs: Mapping[tuple[str, str], Wish], kept: Collection[tuple[str, str]]) -> None:
         """A company that people merged answers under its new id: what was made with that one stays."""
-        if not pairs:
-            return
         olds = list(dict.fromkeys(company for _, company in pairs))
-        found = [
-            item
-            for start in range(0, len(olds), BATCH)
-            for item in self._ask(lambda some=olds[start : start + BATCH]: self._client.read("company", some, [MERGED]))  # type: ignore[misc]
-        ]
+        found: list[Item] = []
+        for some in portions(olds, BATCH):
+            found += self._ask(partial(self._client.read, "company", some, [MERGED]), ())
         now = {id: item.id for item in found for id in item.ids()}
-        gone = list({(contact, now[company]) for contact, company in pairs if company in now} - set(kept))
-        if gone:
-            self._ask(lambda: self._client.disassociate(gone))
+        gone = {(contact, now[company]): wish for (contact, company), wish in pairs.items() if company in now}
+        for part in portions([pair for pair in gone if pair not in kept], BATCH):
+            self._ask(partial(self._client.disassociate, part), [gone[pair] for pair in part])
 
 
 def _properties(wish: Wish) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from sinks.contract import Ask
 from weighlock.clients.hubspot import HubSpot
@@ -38,7 +39,7 @@ class Aliases:
         after: str | None = None
         seen = 0
         while seen < LISTED:
-            items, after = ask(lambda after=after: self._client.page("company", ("domain", "hs_additional_domains"), after))  # type: ignore[misc]
+            items, after = ask(partial(self._client.page, "company", ("domain", "hs_additional_domains"), after), ())
             seen += len(items)
             for item in items:
                 whole, *more = domains_of(item.properties)

@@ -10,6 +10,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from schemas.records import Wish
 from schemas.refs import Ref
@@ -20,10 +22,11 @@ from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import RejectedError
 
 #: What goes around the values in a search body, generously.
-SEARCH_FRAME = 400
+SEARCH_FRAME = 150
 MERGED = "hs_merged_object_ids"
 #: A contact's primary company, kept by HubSpot (facts/hubspot.md §14).
 COMPANY = "associatedcompanyid"
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,17 +52,25 @@ class Matcher:
         if not wishes:
             return places
         key = wishes[0].wish.key_property
-        keyed = {value_of(item, key) for item in self.read([one.wish.key_value for one in wishes], key, by=key)}
-        places.upsert += [one for one in wishes if one.wish.key_value.lower() in keyed]  # written before its result was
-        rest = [one for one in wishes if one.wish.key_value.lower() not in keyed]
-        linked = {item.id: item for item in self.read([one.linked for one in rest if one.linked is not None], key)}
-        proposed = self._propose([one for one in rest if one.linked not in linked], key)
-        wanted = Counter(value for one in rest for value in [_match_value(one.wish)] if value)
-        for one in rest:
+        linked = {item.id: item for item in self.read([one.linked for one in wishes if one.linked is not None], key)}
+        proposed = self._propose([one for one in wishes if one.linked not in linked], key)
+        wanted = Counter(value for one in wishes for value in [_match_value(one.wish)] if value)
+        for one in wishes:
             value = _match_value(one.wish)
             candidates = [linked[one.linked]] if one.linked in linked else proposed.get(value or "", [])
             self._place(one, candidates, places, contested=wanted[value or ""] > 1)
+        self._admit_known(wishes, places, key)
         return places
+
+    def _admit_known(self, wishes: Sequence[Resolved], places: Places, key: str) -> None:
+        """Nobody is refused whose record is there under its key, unlike any candidate. The others need no such question:
+        an upsert goes to it by itself, and an adoption meets the key's holder (`match_holder`)."""
+        refused = [one for one in wishes if one.wish.subject in places.refused]
+        keyed = {value_of(item, key) for item in self.read([one.wish.key_value for one in refused], key, by=key)}
+        for one in refused:
+            if one.wish.key_value.lower() in keyed:
+                del places.refused[one.wish.subject]
+                places.upsert.append(one)
 
     def match_holder(self, one: Resolved, conflict: Conflict) -> Places:
         """A value of this wish is held by the record that HubSpot named."""
@@ -143,7 +154,9 @@ class Matcher:
 
     def _place(self, one: Resolved, candidates: Sequence[Item], places: Places, contested: bool) -> None:
         free = [item for item in candidates if self.owner(item, one) is None]
-        if len(free) > 1:
+        if any(value_of(item, one.wish.key_property) == one.wish.key_value.lower() for item in candidates):
+            places.upsert.append(one)  # written before its result was
+        elif len(free) > 1:
             listed = tuple(f"{self._kind} {item.id} ({item.properties.get('name') or 'no name'})" for item in free)
             reason = f"{len(free)} records of HubSpot may be this one: {', '.join(listed)}. Merge them, or link one by hand."
             places.refused[one.wish.subject] = RejectedError(reason, candidates=tuple(item.id for item in free))
@@ -193,16 +206,14 @@ class Matcher:
 
     def _search(self, domains: Sequence[str], after: str | None = None) -> list[Item]:
         wanted = [{"propertyName": "domain", "operator": "IN", "values": list(domains)}]
-        found, following = self._ask(lambda: self._client.search(self._kind, wanted, ["domain"], after))
+        found, following = self._ask(partial(self._client.search, self._kind, wanted, ["domain"], after), ())
         return found + (self._search(domains, following) if following else [])
 
     def read(self, ids: Iterable[str], *properties: str, by: str | None = None) -> list[Item]:
-        wanted = list(dict.fromkeys(ids))
         found: list[Item] = []
         properties = (*properties, COMPANY) if self._kind == "contact" else properties
-        for start in range(0, len(wanted), BATCH):
-            some = wanted[start : start + BATCH]
-            found += self._ask(lambda some=some: self._client.read(self._kind, some, properties, by))  # type: ignore[misc]
+        for some in portions(list(dict.fromkeys(ids)), BATCH):
+            found += self._ask(partial(self._client.read, self._kind, some, properties, by), ())
         self.companies |= {item.id: company for item in found if (company := item.properties.get(COMPANY))}
         return list({item.id: item for item in found}.values())
 
@@ -210,13 +221,20 @@ class Matcher:
 def _fitting(domains: Sequence[str]) -> Iterator[list[str]]:
     """Both spellings of each, in portions whose search body HubSpot takes. Its filter knows no case (facts/hubspot.md §3)."""
     portion: list[str] = []
+    length = 0
     for domain in domains:
         more = [domain, f"www.{domain}"]
-        if portion and len(json.dumps(portion + more).encode()) > SEARCH_BODY - SEARCH_FRAME:
+        size = sum(len(json.dumps(value)) + 1 for value in more)
+        if portion and length + size > SEARCH_BODY - SEARCH_FRAME:
             yield portion
-            portion = []
-        portion = portion + more
+            portion, length = [], 0
+        portion, length = portion + more, length + size
     yield portion
+
+
+def portions(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """At most so many of them at a time."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def _by_email(items: Sequence[Item], values: Sequence[str]) -> dict[str, list[Item]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
@@ -14,21 +15,30 @@ from schemas.records import Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import by_name
 from sinks.again import Again
-from sinks.attempts import Attempts, GivenUp, backoff
-from sinks.contract import Answer, Resolved, Target, Unlinked, Written
+from sinks.attempts import Attempts
+from sinks.contract import Resolved, Target, Written
 from sinks.entries import Entries
 from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved
 from weighlock import failpoints
-from weighlock.errors import RateLimited, RejectedError, TransientError
+from weighlock.errors import RejectedError, TransientError
 from weighlock.kafka.wire import Wire, producer
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
-#: A connector's calls are repeated once when nobody knows whether they were carried out; then `Attempts` looks for the culprit.
-PATIENCE = 2
+
+
+@dataclass
+class Portion:
+    """Some messages of one lane, from `first` up to `end`. `todo` is what has to be written; `called`: some of that may have been."""
+
+    lane: Lane
+    entries: Entries
+    todo: list[tuple[Received, Verdict]]
+    first: int
+    end: int
+    called: bool = False
 
 
 class Loop(Protocol):
@@ -60,8 +70,6 @@ class Lane:
         self.unsure = True  # links may have come that nobody saw
         self.ledger = Ledger()
         self._doubtful: list[Wish] = []  # written perhaps, while the partition was perhaps another's
-        self._called, self._patience, self._first = False, PATIENCE, 0
-        self._calling: list[Wish] = []
         self._untold = 0  # so many of the next messages may have been written by somebody who recorded nothing
 
     def open(self) -> int:
@@ -98,15 +106,18 @@ class Lane:
         self.stale, self.unsure, self._untold = False, True, self.loop.batch
 
     def batches(self, messages: Sequence[Any]) -> list[list[Any]]:
-        """In portions for `step`. Where somebody may have written and recorded nothing, no subject comes twice in one: an older wish that
+        """In portions for `judge`. Where somebody may have written and recorded nothing, no subject comes twice in one: an older wish that
         was folded away would never be seen, and what it did (a move to another company, a value since taken back) would stay."""
         found: list[list[Any]] = [[]]
+        keys: set[bytes | None] = set()
         for message in messages:
             self._untold -= 1
-            repeated = self._untold >= 0 and any(message.key() == other.key() for other in found[-1])
+            repeated = self._untold >= 0 and message.key() in keys
             if repeated or self._untold == -1 or len(found[-1]) == self.loop.batch:
                 found.append([])
+                keys.clear()
             found[-1].append(message)
+            keys.add(message.key())
         return [batch for batch in found if batch]
 
     def give_away(self) -> None:
@@ -117,32 +128,55 @@ class Lane:
         self.loop.again.owe(self._doubtful)
         self._doubtful.clear()
 
-    def step(self, messages: Sequence[Any]) -> None:
-        """A batch, from its bytes to the commit. Whatever is raised (`Moved`, `KafkaException`, `GivenUp`, ours): nothing was committed."""
+    def judge(self, messages: Sequence[Any]) -> Portion:
+        """What is to be done about them, up to the calls. Whatever is raised (`Moved`, `KafkaException`, ours): nothing was committed."""
         if not self.live:
             raise Moved("the partition was given away")
-        self._called, self._first = False, messages[0].offset()
         entries = Entries(self.system, self.ledger)
         received = [one for one in (self._receive(message, entries) for message in messages) if one is not None]
         newest, older = fold(received)
         for one in older:
             entries.audit(one.wish, "superseded", "by a newer one read with it")
-        todo = self._judge(newest, entries)
+        portion = Portion(self, entries, self._judge(newest, entries), messages[0].offset(), messages[-1].offset() + 1)
         if failpoints.mutant("ack-before-write"):
-            self._first = messages[-1].offset() + 1
-            self.loop.member.commit(self.at(self._first))
+            portion.first = portion.end
+            self.loop.member.commit(self.at(portion.first))
+        return portion
+
+    def record(self, portion: Portion) -> None:
+        """All that became of it, and the offset behind it. What is raised: nothing was committed."""
         try:
-            for round_ in _rounds(todo):
-                self._write(round_, entries)
-            if todo:
-                failpoints.reach("answer-before-result")
-            self.transact(entries, messages[-1].offset() + 1)
-        except (Moved, KafkaException, GivenUp, TransientError):
-            if self._called:
-                self._doubtful += [one.wish for one, _ in todo]
-                if not self.live:
-                    self.give_away()
+            if not self.live:
+                raise Moved("the partition was given away")
+            self.transact(portion.entries, portion.end)
+        except (Moved, KafkaException, TransientError):
+            self.doubt(portion)
             raise
+
+    def doubt(self, portion: Portion) -> None:
+        """It was written perhaps, and is not recorded."""
+        if portion.called:
+            self._doubtful += [one.wish for one, _ in portion.todo]
+            if not self.live:
+                self.give_away()
+
+    def resolved(self, one: Received, verdict: Verdict) -> Resolved:
+        wish = one.wish
+        known = self.ledger.results.get(wish.subject)
+        linked = self.loop.links.peer(wish.subject, self.system) or wish.target
+        return Resolved(
+            wish=wish,
+            references=verdict.references,
+            written=Ref.parse(known.target).id if known and known.target else None,
+            linked=Ref.parse(linked).id if linked else None,
+            decided=Ref.parse(one.decided).id if one.decided else one.decided,
+            associations=known.associations if known else {},
+        )
+
+    def link_is_new(self, wish: Wish, answer: Written) -> bool:
+        target = str(Ref(self.system, wish.object, answer.id))
+        links, own = self.loop.links, Ref.parse(wish.subject).system
+        return links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject
 
     def release(self, refs: Sequence[str]) -> None:
         """What waits for one of these goes back to upserts."""
@@ -192,24 +226,6 @@ class Lane:
         if overdue:
             self.transact(entries, None)
 
-    def ask(self, call: Callable[[], T]) -> T:
-        """One call of the connector's, made only while the partition is ours; repeated when what is in its way has passed."""
-        failures = 0
-        while True:
-            self.loop.member.hold(self.at(self._first))
-            self._called = True
-            try:
-                return call()
-            except RateLimited as limited:
-                self._pause(limited.retry_after * 1.05 + 0.01, str(limited))
-            except TransientError as error:
-                failures += 1
-                if error.ambiguous:  # it may still take effect when its time is over, and go over what is written until then
-                    self.loop.again.owe(self._calling, self.loop.target.longest_call)
-                if error.ambiguous and failures >= self._patience:
-                    raise
-                self._pause(backoff(failures), str(error))
-
     def transact(self, entries: Entries, offset: int | None) -> None:
         """All of it or nothing, and the consumer's offset with it (None: the offset stays)."""
         self._producer.begin_transaction()
@@ -240,7 +256,7 @@ class Lane:
             return None
 
     def _judge(self, newest: Sequence[Received], entries: Entries) -> list[tuple[Received, Verdict]]:
-        todo = []
+        todo: list[tuple[Received, Verdict]] = []
         for one in newest:
             verdict = self.ledger.judge(one, self._resolve)
             if verdict.fate is Fate.WRITE:
@@ -253,66 +269,6 @@ class Lane:
                 entries.waits(one.wish, verdict.missing)
         return todo
 
-    def _write(self, todo: Sequence[tuple[Received, Verdict]], entries: Entries) -> None:
-        """No subject twice in `todo`."""
-        wanted = [self._resolved(one, verdict) for one, verdict in todo]
-        answers = self.loop.attempts.write(wanted, self._write_group, lambda seconds: self._pause(seconds, "the server fails"))
-        for one, verdict in todo:
-            answer = answers[one.wish.subject]
-            if isinstance(answer, RejectedError):
-                log.warning("dead letter", ref=one.wish.subject, reason=str(answer))
-                entries.rejected(one, verdict.hash, answer)
-                continue
-            if isinstance(answer, Unlinked):
-                entries.unlinked(one)
-                continue
-            if self._link_is_new(one.wish, answer):
-                entries.link(one.wish, answer)
-            entries.written(one, verdict.hash, answer)
-
-    def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
-        self._patience = PATIENCE if len(group) > 1 else 1
-        self._calling = [one.wish for one in group]
-        found = dict(self.loop.target.write(group, self.ask, self.loop.claims))
-        silent = [one.wish.subject for one in group if one.wish.subject not in found]
-        if silent:
-            raise TransientError(f"{self.system}: no answer for {len(silent)} of {len(group)} wishes, such as {silent[0]}", ambiguous=True)
-        return found
-
-    def _resolved(self, one: Received, verdict: Verdict) -> Resolved:
-        wish = one.wish
-        known = self.ledger.results.get(wish.subject)
-        linked = self.loop.links.peer(wish.subject, self.system) or wish.target
-        return Resolved(
-            wish=wish,
-            references=verdict.references,
-            written=Ref.parse(known.target).id if known and known.target else None,
-            linked=Ref.parse(linked).id if linked else None,
-            decided=Ref.parse(one.decided).id if one.decided else one.decided,
-            associations=known.associations if known else {},
-        )
-
-    def _link_is_new(self, wish: Wish, answer: Written) -> bool:
-        target = str(Ref(self.system, wish.object, answer.id))
-        links, own = self.loop.links, Ref.parse(wish.subject).system
-        return links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject
-
     def _resolve(self, ref: str) -> str | None:
         peer = self.loop.links.peer(ref, self.system)
         return Ref.parse(peer).id if peer is not None else None
-
-    def _pause(self, seconds: float, why: str) -> None:
-        self.loop.wait(seconds, why)
-        if not self.live:
-            raise Moved("the partition was given away while we waited")
-
-
-def _rounds(todo: Sequence[tuple[Received, Verdict]]) -> list[list[tuple[Received, Verdict]]]:
-    """No subject twice in one: facets of one record go one after the other."""
-    rounds: list[dict[str, tuple[Received, Verdict]]] = []
-    for one in todo:
-        place = next((round_ for round_ in rounds if one[0].wish.subject not in round_), None)
-        if place is None:
-            rounds.append(place := {})
-        place[one[0].wish.subject] = one
-    return [list(round_.values()) for round_ in rounds]

@@ -147,6 +147,7 @@ class HubSpot(Section):
         default=150, gt=0, description="the tier allows 100, 190 or 250; the difference is the reserve for others"
     )
     search_per_second: int = Field(default=4, gt=0)
+    daily_reserve_percent: float = Field(default=10, ge=0, lt=100, description="of the account's calls a day, left to its other apps")
     timeout_seconds: float = Field(default=30, gt=0)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from unittest import mock
 
 import pytest
 
 from schemas.records import Wish
-from sinks import attempts
+from sinks import attempts, base
 from sinks.again import AGAIN
 from sinks.contract import Resolved
 from tests.contract.sink_memory import Bench, Memory, numbers
@@ -33,7 +34,8 @@ def memory() -> Memory:
 
 @pytest.fixture(scope="module")
 def running(desk: Desk, memory: Memory) -> Iterator[Bench]:
-    with sink_running(desk, memory) as complain:
+    # so that what comes first after a take-over is over soon
+    with mock.patch.object(base, "BATCH", 100), sink_running(desk, memory) as complain:
         found = Bench(desk, memory, complain)
         found.past_the_take_over()
         yield found

@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Record)
 ROOT = Path(__file__).parents[2]
 TENANT = "t"
 #: A wish's end; `waiting` and `released` are on the way.
-ENDS = ("written", "unchanged", "superseded", "rejected")
+ENDS = ("written", "rewritten", "unchanged", "superseded", "rejected")
 COMPANY_PROPERTIES = dict.fromkeys(field.vendor for field in table.COMPANY.fields)
 CONTACT_PROPERTIES = dict.fromkeys(field.vendor for field in table.CONTACT.fields)
 

@@ -43,7 +43,7 @@ class Bench:
 
     def write(self, *wishes: Resolved | Wish) -> dict[str, Answer]:
         wanted = [one if isinstance(one, Resolved) else Resolved(one) for one in wishes]
-        return dict(self.target.write(wanted, lambda call: call(), lambda kind, id, system: self.claimed.get((kind, id))))
+        return dict(self.target.write(wanted, lambda call, wishes=None: call(), lambda kind, id, system: self.claimed.get((kind, id))))
 
     def write_one(self, wish: Resolved | Wish) -> Answer:
         (answer,) = self.write(wish).values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from sinks.hubspot_aliases import bare_domain
 from weighlock import settings as config
 from weighlock.clients.hubspot import Budget, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item, error_of
+from weighlock.clients.hubspot_daily import DailyBudget
 from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError
 
 TOKEN = "pat-na1-very-secret"
@@ -75,6 +77,39 @@ def test_limits_by_policy(policy: str, seconds: float) -> None:
     told = error_of(429, error(policyName=policy), "POST /x", headers=httpx.Headers({"Retry-After": "7"}))
     assert isinstance(told, RateLimited)
     assert told.retry_after == 7
+
+
+def test_the_reserve_of_the_day_is_left_to_others() -> None:
+    """§8: what the headers say is left is used up to our reserve, searches counted; then nothing goes out until midnight in the portal."""
+    at = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
+    day = DailyBudget(0.1, lambda: at)
+    day.zone = "America/New_York"  # 17:00 there, five hours behind
+    day.take()  # nothing is known yet
+    day.learn(httpx.Headers({"X-HubSpot-RateLimit-Daily": "1000", "X-HubSpot-RateLimit-Daily-Remaining": "102"}))
+    day.take()
+    day.learn(httpx.Headers())  # a search's answer
+    day.take()
+    with pytest.raises(RateLimited, match=r"100 are left.*until 2026-03-02T00:00:00-05:00") as told:
+        day.take()
+    assert told.value.retry_after == 7 * 3600 + 1
+    at += timedelta(hours=7)
+    day.take()  # a new day: all is allowed until an answer says what is left
+
+
+def test_no_call_goes_out_when_the_day_is_used_up() -> None:
+    """§8: the client learns the day's state from every answer and refuses the next call by itself."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        headers = {"X-HubSpot-RateLimit-Daily": "625000", "X-HubSpot-RateLimit-Daily-Remaining": "62500"}
+        return httpx.Response(200, json={"portalId": 1, "timeZone": "America/New_York"}, headers=headers)
+
+    hubspot = client(answer)
+    hubspot.account()
+    with pytest.raises(RateLimited, match="62500 are left"):
+        hubspot.read("company", ["1"], ["name"])
+    assert len(asked) == 1
 
 
 def test_the_daily_limit_lasts_until_the_portals_midnight() -> None:

@@ -17,9 +17,12 @@ import httpx
 
 from weighlock import settings as config
 from weighlock.clients.hubspot_answers import Input, Item, Json, error_of, rows, transport_error
+from weighlock.clients.hubspot_daily import DailyBudget
 from weighlock.errors import RateLimited, RejectedError, TransientError
 
 BATCH = 100
+#: Pairs of one batch of associations that are made; taken apart are `BATCH` (facts/hubspot.md §5.1).
+PAIRS = 2000
 SEARCH_PAGE = 200
 #: A search body above 3,000 characters is refused (facts/hubspot.md §3); the rest is for what is around the values.
 SEARCH_BODY = 3000
@@ -72,6 +75,7 @@ class HubSpot:
         self._account = f"/account-info/{version}/details"
         self._burst = Budget(settings.burst_per_10_seconds, 10.0, "burst")
         self._searches = Budget(settings.search_per_second, 1.0, "search")
+        self._day = DailyBudget(settings.daily_reserve_percent / 100)
         self._zone = "UTC"
         self._http = httpx.Client(
             base_url=settings.url,
@@ -93,7 +97,7 @@ class HubSpot:
     def account(self) -> Account:
         """Portal and time zone; the cheapest proof that the token is good (needs no scope)."""
         body = self._call("GET", self._account)
-        self._zone = str(body.get("timeZone") or "UTC")
+        self._zone = self._day.zone = str(body.get("timeZone") or "UTC")
         return Account(str(body.get("portalId")), self._zone)
 
     def read(self, kind: str, keys: Iterable[str], properties: Sequence[str], by: str | None = None) -> list[Item]:
@@ -214,11 +218,13 @@ class HubSpot:
 
     def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False) -> Json:
         (self._searches if search else self._burst).take()
+        self._day.take()
         what, token = f"{method} {path}", self._token
         try:
             response = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
         except httpx.TransportError as error:
             raise transport_error(error, what) from None
+        self._day.learn(response.headers)
         if response.status_code == 401 and self._changed(token):
             return self._call(method, path, body, search=search)
         answer: Json | None = None

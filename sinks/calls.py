@@ -1,0 +1,111 @@
+"""One turn's calls: what all lanes have to write goes to the connector together, so that its batches are full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import structlog
+from confluent_kafka import KafkaException
+
+from schemas.records import Wish
+from sinks.attempts import GivenUp, backoff
+from sinks.contract import Answer, Resolved, Unlinked
+from sinks.lane import Loop, Portion
+from sinks.ledger import Received, Verdict
+from sinks.member import Moved
+from weighlock import failpoints
+from weighlock.errors import RateLimited, RejectedError, TransientError
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Todo = tuple[Portion, Received, Verdict]
+#: A connector's calls are repeated once when nobody knows whether they were carried out; then `Attempts` looks for the culprit.
+PATIENCE = 2
+
+
+class Calls:
+    """Made for one portion of each lane. All of them share its fate."""
+
+    def __init__(self, loop: Loop, portions: Sequence[Portion]) -> None:
+        self.loop, self.portions = loop, portions
+        self._patience = PATIENCE
+        self._calling: list[Wish] = []
+
+    def carry_out(self) -> None:
+        """Afterwards the portions' entries say what became of each wish. What is raised (`Moved`, `GivenUp`, ours): nothing is known."""
+        todo = [(portion, one, verdict) for portion in self.portions for one, verdict in portion.todo]
+        try:
+            for round_ in _rounds(todo):
+                self._write(round_)
+        except (Moved, KafkaException, GivenUp, TransientError):
+            for portion in self.portions:
+                portion.lane.doubt(portion)
+            raise
+        if todo:
+            failpoints.reach("answer-before-result")
+
+    def ask(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None) -> T:
+        """One call of the connector's, made only while the partitions are ours; repeated when what is in its way has passed."""
+        failures = 0
+        while True:
+            first = self.portions[0]
+            self.loop.member.hold(first.lane.at(first.first))
+            for portion in self.portions:
+                portion.called = True
+            try:
+                return call()
+            except RateLimited as limited:
+                self._pause(limited.retry_after + min(limited.retry_after * 0.05, 5.0) + 0.01, str(limited))
+            except TransientError as error:
+                failures += 1
+                if error.ambiguous:  # it may still take effect when its time is over, and go over what is written until then
+                    self.loop.again.owe(self._calling if wishes is None else wishes, self.loop.target.longest_call)
+                if error.ambiguous and failures >= self._patience:
+                    raise
+                self._pause(backoff(failures), str(error))
+
+    def _write(self, todo: Sequence[Todo]) -> None:
+        """No subject twice in `todo`."""
+        wanted = [portion.lane.resolved(one, verdict) for portion, one, verdict in todo]
+        answers = self.loop.attempts.write(wanted, self._write_group, lambda seconds: self._pause(seconds, "the server fails"))
+        for portion, one, verdict in todo:
+            answer, entries = answers[one.wish.subject], portion.entries
+            if isinstance(answer, RejectedError):
+                log.warning("dead letter", ref=one.wish.subject, reason=str(answer))
+                entries.rejected(one, verdict.hash, answer)
+                continue
+            if isinstance(answer, Unlinked):
+                entries.unlinked(one)
+                continue
+            if portion.lane.link_is_new(one.wish, answer):
+                entries.link(one.wish, answer)
+            entries.written(one, verdict.hash, answer)
+
+    def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
+        self._patience = PATIENCE if len(group) > 1 else 1
+        self._calling = [one.wish for one in group]
+        target = self.loop.target
+        found = dict(target.write(group, self.ask, self.loop.claims))
+        silent = [one.wish.subject for one in group if one.wish.subject not in found]
+        if silent:
+            said = f"{target.system}: no answer for {len(silent)} of {len(group)} wishes, such as {silent[0]}"
+            raise TransientError(said, ambiguous=True)
+        return found
+
+    def _pause(self, seconds: float, why: str) -> None:
+        self.loop.wait(seconds, why)
+        if not all(portion.lane.live for portion in self.portions):
+            raise Moved("a partition was given away while we waited")
+
+
+def _rounds(todo: Sequence[Todo]) -> list[list[Todo]]:
+    """No subject twice in one: facets of one record go one after the other."""
+    rounds: list[dict[str, Todo]] = []
+    for one in todo:
+        subject = one[1].wish.subject
+        place = next((round_ for round_ in rounds if subject not in round_), None)
+        if place is None:
+            rounds.append(place := {})
+        place[subject] = one
+    return [list(round_.values()) for round_ in rounds]
