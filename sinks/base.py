@@ -130,12 +130,14 @@ class Sink:
         messages = self.member.consume(limit)
         if sum(self._is_new(message) for message in messages) < MANY:
             return messages
-        until = clock() + LINGER
-        quiet = clock() + QUIET
+        until, quiet = clock() + LINGER, clock() + QUIET
         while len(messages) < limit and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
-            if more := self.member.consume(limit - len(messages)):
-                messages += more
-                quiet = clock() + QUIET
+            before = dict(self.lanes)
+            more = self.member.consume(limit - len(messages))
+            if self.lanes != before:  # what came before another owner, or a new seat, is read again
+                messages = [one for one in messages if self.lanes.get(one.partition()) is before.get(one.partition())]
+            if more:
+                messages, quiet = messages + more, clock() + QUIET
         return messages
 
     def _is_new(self, message: Any) -> bool:
