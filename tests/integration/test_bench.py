@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import streams
+from bench import streams, sync
 from tests.harness.system import Broker
 
 
@@ -20,4 +20,12 @@ def test_streams(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "100 customers" in said
     for what in ("bare loop, topic to topic", "validated records", "in memory, without Kafka", "the stream worker"):
+        assert what in said
+
+
+def test_sync(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first sync ends in agreement, beside the sandbox's own speed and the least number of calls."""
+    assert sync.main(["--customers", "10", "--contacts", "25"]) == 0
+    said = capsys.readouterr().out
+    for what in ("the sandbox alone", "the least number of calls", "Weighlock", "in agreement: 10 companies"):
         assert what in said
