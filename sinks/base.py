@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 #: Messages of one lane in one transaction, and of all lanes in one turn.
 BATCH, TURN = 500, 2000
 #: With so many in hand that are new to us it is a first sync: more are waited for, for so many seconds, until none comes for so many.
-MANY, LINGER, QUIET = 20, 20.0, 1.0
+MANY, LINGER, QUIET = 20, 20.0, 2.0
 EXPIRY_EVERY = 30.0
 
 
