@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.engine.bench import Bench
 from tests.integration.engine.rules import OFF, ON, lacking
+from tests.integration.engine.workbench import Bench
 
 FOLDER = Path(__file__).parent
 

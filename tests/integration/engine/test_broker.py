@@ -11,8 +11,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from tests.conftest import Brokers
-from tests.integration.engine.bench import APP, Bench
 from tests.integration.engine.rules import rule
+from tests.integration.engine.workbench import APP, Bench
 from tests.integration.streams_lab import until
 from weighlock.kafka import wire
 from weighlock.kafka.admin import Wanted, apply_topics

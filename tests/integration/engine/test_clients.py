@@ -11,8 +11,8 @@ from confluent_kafka import Producer
 
 from schemas.partitions import partition_of
 from streams import guards
-from tests.integration.engine.bench import Bench
 from tests.integration.engine.rules import RULES, lacking, rule
+from tests.integration.engine.workbench import Bench
 from weighlock.errors import ConfigError
 from weighlock.kafka import wire
 from weighlock.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.engine.bench import Bench
 from tests.integration.engine.rules import rule
+from tests.integration.engine.workbench import Bench
 from tests.integration.streams_lab import until
 
 TEN = [str(n) for n in range(10)]

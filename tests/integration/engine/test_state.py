@@ -7,8 +7,8 @@ import pytest
 
 from streams.app import build
 from streams.engine import engine
-from tests.integration.engine.bench import Bench
 from tests.integration.engine.rules import rule
+from tests.integration.engine.workbench import Bench
 from tests.integration.streams_lab import until
 from tests.unit.streams_kit import codec
 from weighlock import processes

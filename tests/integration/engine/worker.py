@@ -16,7 +16,7 @@ import faust
 from streams import guards
 from streams.engine import engine
 from tests.integration.engine import agents
-from tests.integration.engine.bench import APP
+from tests.integration.engine.workbench import APP
 from weighlock.settings import Settings
 
 
