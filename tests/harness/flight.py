@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas import topics
 from schemas.topics import Topic
@@ -42,6 +42,7 @@ class Tower:
         self.system = system
         self.admin = admin_client(system.settings)
         self.away: KafkaException | None = None
+        self._old: list[AdminClient] = []
 
     def look(self, worker: str) -> Flight:
         """Raises KafkaException while the broker is away."""
@@ -97,8 +98,14 @@ class Tower:
         try:
             return self.look(worker)
         except KafkaException as error:  # it is away for the moment
-            self.away, self.admin = error, admin_client(self.system.settings)  # the old one keeps the epochs of before
+            self.away = error
+            self._renew()
             return None
+
+    def _renew(self) -> None:
+        """An admin client keeps the epochs of before a broker's restart. The old one is kept: it may still wait for answers."""
+        self._old.append(self.admin)
+        self.admin = admin_client(self.system.settings)
 
     def busy(self, workers: Iterable[str], seconds: float = 60) -> str:
         """Wait until one of these has work in flight; says what. AssertionError if none has for `seconds`."""
@@ -118,7 +125,7 @@ class Tower:
         try:
             return all(not self.unread(group, reads) for group, reads, _ in EDGES.values() if group)
         except KafkaException:
-            self.admin = admin_client(self.system.settings)
+            self._renew()
             return False
 
     def unread(self, group: str, reads: Iterable[Topic]) -> int:
