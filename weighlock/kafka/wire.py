@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
+import stamina
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.codec import Codec
 from schemas.headers import Headers
@@ -103,7 +104,7 @@ class Wire:
         reader = consumer(self.settings, "reader", enable_partition_eof=True, fetch_wait_max_ms=20)
         try:
             wanted = [tp for tp in self.partitions(topic) if partitions is None or tp.partition in partitions]
-            ends = {tp.partition: reader.get_watermark_offsets(tp, 30)[1] for tp in wanted}
+            ends = {tp.partition: _end(reader, tp) for tp in wanted}
             at = dict.fromkeys(ends, 0)
             reader.assign([TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in wanted])
             while any(at[p] < end for p, end in ends.items()):
@@ -119,3 +120,16 @@ class Wire:
                         raise KafkaException(error)
         finally:
             reader.close()
+
+
+def _passes(error: Exception) -> bool:
+    """A broker that has just come back answers so for a moment."""
+    passing = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+    return isinstance(error, KafkaException) and error.args[0].code() in passing
+
+
+@stamina.retry(on=_passes, attempts=None, timeout=15, wait_max=1)
+def _end(reader: Consumer, partition: TopicPartition) -> int:
+    """The offset after the last committed record, as it is now."""
+    end: int = reader.get_watermark_offsets(partition, 30)[1]
+    return end
