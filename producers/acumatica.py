@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from producers.acumatica_gone import Gone, Known
 from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, ref_of
 from producers.acumatica_walk import STAMP, Ask, Position, Walk
 from producers.base import Change, Page, Refused
@@ -30,20 +31,22 @@ SMALLEST_PAGE = 25
 
 
 class AcumaticaSource:
-    """One per process. `client` is replaced in tests."""
+    """One per process. `client` is replaced in tests; `known` gives the refs of an entity that may have been deleted since."""
 
     name = SYSTEM
 
-    def __init__(self, settings: Settings, client: Reads | None = None) -> None:
+    def __init__(self, settings: Settings, client: Reads | None = None, known: Known = lambda entity: set()) -> None:
         given = settings.need_acumatica()
         self.entities: Mapping[str, Schedule] = {CUSTOMER.entity: given.customer, CONTACT.entity: given.contact}
         self._client: Reads = client or Acumatica.of(settings)
+        self._gone = Gone(self._client, known)
         overlap = timedelta(seconds=given.overlap_seconds)
         self._walks = {table.entity: Walk(table.key, table.number, given.page_size, overlap) for table in TABLES.values()}
         self._forget()
 
     def _forget(self) -> None:
         self._checked = False
+        self._gone.forget()
         self._sizes = {entity: walk.size for entity, walk in self._walks.items()}
         #: By entity: can the site filter by stamp and key at once? None: not known yet.
         self._by_key: dict[str, bool] = {}
@@ -65,6 +68,8 @@ class AcumaticaSource:
                 self._client.check()
                 self._checked = True
             position = walk.begin(position, self._client.now())
+            if position["walk"] == "gone":
+                return self._ask_for_gone(table, position)
             full, skipping = position["walk"] == "full", failpoints.mutant("skip-paging")
             by_key = full or self._filters_by_key(table)
             ask = walk.ask(position, by_key, skipping)
@@ -77,9 +82,15 @@ class AcumaticaSource:
             gathering = _Gathering(self, "snapshot" if full else "upsert", self._client.now())
             fresh = rows if full else [row for row in rows if not self._known(table, row)]
             gathering.add(table, fresh)
+            gone = full and self._gone.met(table, rows, not position["after"], not turn.more)
             if table is CUSTOMER and not full:
                 gathering.add_contacts_of(fresh)
-        return gathering.page(entity, turn.position, turn.more)
+        return gathering.page(entity, turn.position, turn.more, gone)
+
+    def _ask_for_gone(self, table: Table, position: Position) -> Page:
+        """After the walk through everything: some of those that it did not meet, asked for by their ids."""
+        changes, more = self._gone.ask(table, self._client.now()), self._gone.more(table)
+        return Page(changes, position if more else {**position, "walk": "idle"}, more, committed=lambda: self._gone.answered(table))
 
     def _rows(self, table: Table, ask: Ask) -> list[Row]:
         """A page that takes the server too long is asked for again at half its size (facts §4.7)."""
@@ -134,8 +145,10 @@ class _Gathering:
             self.add(CONTACT, self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter))
         self._visited += [row["id"] for row in new]
 
-    def page(self, entity: str, position: Position, more: bool) -> Page:
-        return Page(self._changes, position, more, self._refused, lambda: self._commit(entity, position))
+    def page(self, entity: str, position: Position, more: bool, gone: bool) -> Page:
+        """`gone`: the walk ended, and what it did not meet is to be asked for before the entity rests."""
+        after = {**position, "walk": "gone"} if gone else position
+        return Page(self._changes, after, more or gone, self._refused, lambda: self._commit(entity, position))
 
     def _commit(self, entity: str, position: Position) -> None:
         """Now that it is safe in Kafka: what need not be published again, as far back as the next window will reach."""

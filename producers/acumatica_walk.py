@@ -2,9 +2,10 @@
 
 A position is a plain map of texts, so that it can lie in a checkpoint:
 
-- `walk`: `full` (everything), `changes` (a window is being read) or `idle` (until the next window)
+- `walk`: `full` (everything), `gone` (what that did not meet is asked for), `changes` (a window is being read) or `idle` (until the
+  next window)
 - `after`: the last key that was read in this walk
-- `since`, `until`: the window of `changes`, frozen when it begins; in `idle` where the next one begins
+- `since`, `until`: the window of `changes`, frozen when it begins; in `idle` and `gone` where the next one begins
 - `clock`: the server's clock when the walk began; the next window begins that much of overlap before it
 - `part`, `top`: only where the site cannot filter by stamp and key at once, see `_by_time`
 

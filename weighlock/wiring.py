@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from schemas.codec import Codec
+from schemas.topics import CONTACT, CUSTOMER
 from weighlock.kafka import admin
 from weighlock.kafka.registry import Registry
 from weighlock.kafka.wire import Wire
@@ -35,7 +36,17 @@ def source_acumatica(settings: Settings, member: str, stop: threading.Event) -> 
     from producers.acumatica import AcumaticaSource
     from producers.base import run
 
-    run(settings, wire(settings), AcumaticaSource(settings), stop)
+    topics = {"customer": CUSTOMER, "contact": CONTACT}
+
+    def known(entity: str) -> set[str]:
+        """The refs of the records that normalized.<entity> holds."""
+        found: dict[str, bool] = {}
+        for message in there.read(topics[entity]):
+            found[(message.key() or b"").decode()] = message.value() is not None
+        return {ref for ref, live in found.items() if live}
+
+    there = wire(settings)
+    run(settings, there, AcumaticaSource(settings, known=known), stop)
 
 
 def streams(settings: Settings, member: str, stop: threading.Event) -> None:

@@ -78,7 +78,8 @@ class Acumatica:
 
     def dump(self) -> dict[str, Any]:
         """The tables with plain values; business accounts are those that are no customers. `seeded` is how the rows were at the reset,
-        by NoteID: the comparer judges first matches by both."""
+        by NoteID, `deleted` the NoteIDs of deleted ones (and of the contacts of deleted customers): the comparer
+        judges by all three."""
         store = self.store
         seeded = {"customers": store.seeded.customers, "contacts": store.seeded.contacts}
         others = [row for row in store.accounts if row["id"] not in store.customers.by_id]
@@ -89,6 +90,7 @@ class Acumatica:
             "contacts": [dumped(row) for row in store.contacts],
             "business_accounts": [dumped(row) for row in others],
             "seeded": {name: {row["id"]: dumped(row) for row in rows} for name, rows in seeded.items()},
+            "deleted": store.deleted,
         }
 
     def edit(self, request: dict[str, Any]) -> None:

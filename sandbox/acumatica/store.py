@@ -66,6 +66,8 @@ class Store:
         self.tables = {table.entity.name: table for table in (self.customers, self.contacts, self.accounts)}
         self._log, self._skew, self._main_contact_bumps = log, timedelta(seconds=clock_skew), main_contact_bumps
         contact_ids = [row["ContactID"] for row in rows.contacts] + [_main(row).get("ContactID") or 0 for row in rows.customers]
+        #: The NoteIDs of what a person deleted, and of the contacts that were left without a customer by that.
+        self.deleted: list[str] = []
         self._contact_id: int = max([100_000, *contact_ids])
         self._number: int = max([7000, *(row.get("BAccountID") or 0 for row in rows.customers)])
 
@@ -125,8 +127,10 @@ class Store:
 
     def delete(self, table: Table, row: Row, actor: str) -> None:
         table.remove(row)
+        self.deleted.append(row["id"])
         if table is self.customers:
             self.accounts.remove(self.accounts.by_id[row["id"]])
+            self.deleted += [contact["id"] for contact in self.contacts if contact["BusinessAccount"] == row[table.entity.key]]
         self._record(table, "delete", row, actor, [])
 
     def _rename(self, table: Table, row: Row, key: Any) -> None:

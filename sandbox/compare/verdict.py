@@ -54,8 +54,10 @@ def compare(acumatica: Row, hubspot: Row, tenant: str) -> Verdict:
     verdict.companies = len(there)
     people_there = present(verdict, people, contacts)
     verdict.contacts = sum(associated(verdict, hubspot, companies, customers, people_there))
+    by_itself = hubspot.get("automatic", {}).get("companies", [])
+    deleted = {f"{tenant}|{note}".lower() for note in acumatica.get("deleted", [])}
     for side, wanted, before in ((companies, customers, by_domain), (people, contacts, by_address)):
-        strangers(verdict, side, wanted, hubspot.get("automatic", {}).get("companies", []) if side is companies else ())
+        strangers(verdict, side, wanted, by_itself if side is companies else (), deleted)
         untouched(verdict, side, wanted, before)
     return verdict
 
@@ -176,11 +178,12 @@ def associated(
     return held
 
 
-def strangers(verdict: Verdict, side: Held, wanted: Collection[str], automatic: Collection[str]) -> None:
-    """Rules 3 and 5: no key without a record in scope, and no new record without a key, but for those that HubSpot made by itself."""
+def strangers(verdict: Verdict, side: Held, wanted: Collection[str], automatic: Collection[str], deleted: Collection[str]) -> None:
+    """Rules 3 and 5: no key without a record in scope, and no new record without a key, but for those that HubSpot made by itself;
+    a record of a row that was deleted stays, by rule 18."""
     for ref, properties in side.live.items():
         key = side.key(properties)
-        if key and key not in wanted and key != side.key(side.seeded.get(ref, {})):
+        if key and key not in wanted and key not in deleted and key != side.key(side.seeded.get(ref, {})):
             verdict.doubled.append(f"rule 5: {side.describe(ref)}: its key {key!r} belongs to no record in scope")
         elif not key and ref not in side.seeded and ref not in automatic:
             verdict.doubled.append(f"rule 5: {side.describe(ref)} was not there before and carries no key")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from producers.acumatica import AcumaticaSource
+from producers.acumatica_gone import Known
 from producers.base import Page, Position
 from sandbox.acumatica.app import Acumatica as Vendor
 from sandbox.data import Book, credentials, load
@@ -73,8 +74,10 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, book: Book | None = None, given: dict[str, Any] | None = None, **switches: Any) -> Iterator[Bench]:
-    """`given`: settings of Acumatica; `switches`: of the sandbox."""
+def bench(
+    folder: Path, book: Book | None = None, given: dict[str, Any] | None = None, known: Known = lambda entity: set(), **switches: Any
+) -> Iterator[Bench]:
+    """`given`: settings of Acumatica; `known`: the refs that consumers hold; `switches`: of the sandbox."""
     app, vendor = sandbox(book or load("demo", customers=40, contacts=100), **switches)
     transport = InProcess(app)
     requests: list[httpx.Request] = []
@@ -95,7 +98,7 @@ def bench(folder: Path, book: Book | None = None, given: dict[str, Any] | None =
     )
     client = Acumatica(settings.need_acumatica(), FileTokenStore(folder / "grant.json"), Listening())
     with httpx.Client(transport=transport, base_url="http://site") as control:
-        source = AcumaticaSource(settings, client)
+        source = AcumaticaSource(settings, client, known)
         yield Bench(source, Site(control, vendor), vendor, requests)
         source.close()
 

@@ -178,6 +178,35 @@ def test_a_company_is_deleted_or_merged_by_a_person(system: System) -> None:
     eventually("the contact is there", lambda: companies_of(system, who) == {survivor})
 
 
+def test_deleted_in_acumatica(system: System) -> None:
+    """The next reading of everything finds that they are gone: the audit says so, HubSpot's records keep what they hold, a contact that
+    was left without its customer too."""
+    note = customer(system, "DELETED")
+    customer(system, "STAYS")
+    number, person = contact(system, "STAYS", "Deletedperson")
+    _, left = contact(system, "DELETED", "Leftperson")
+    until(system, "companies", note)
+    for one in (person, left):
+        eventually("it is with its company", lambda: "associatedcompanyid" in (held(system, "contacts", one) or {}))  # noqa: B023
+    before = [held(system, "companies", note), *(held(system, "contacts", one) for one in (person, left))]
+    system.source.stop()
+    system.erp.edit(entity="customer", key="DELETED", delete=True)
+    system.erp.edit(entity="contact", key=number, delete=True)
+    often = "* * * * * */3"
+    system.source.start(WEIGHLOCK_ACUMATICA__CUSTOMER__REREAD=often, WEIGHLOCK_ACUMATICA__CONTACT__REREAD=often)
+    refs = {ref.lower() for ref in (f"acumatica:customer:{note}", f"acumatica:contact:{person}")}
+
+    def gone() -> bool:
+        said = [system.wire.decode(Audit, message) for message in system.wire.read(AUDIT)]
+        out = {one.ref: one.detail or "" for one in said if one and one.event == "out_of_scope"}
+        return {ref for ref in out if "deleted" in out[ref]} == refs and f"acumatica:contact:{left}".lower() in out
+
+    eventually("both are said to be gone, and nobody else", gone, every=0.5)
+    assert [held(system, "companies", note), *(held(system, "contacts", one) for one in (person, left))] == before
+    doubled = system.compare()["doubled"]
+    assert not [one for one in doubled if any(id.lower() in one for id in (note, person, left))]
+
+
 def test_everything_is_accounted_for(system: System) -> None:
     """After all of the above each change that was read still ends in exactly one way."""
     tower = Tower(system)

@@ -211,6 +211,19 @@ def test_a_decision_for_nobody(bench: Bench) -> None:
         assert ("acumatica_customer_key" in bench.record("companies", before), bench.record("companies", before)["phone"]) == (False, "1")
 
 
+def test_who_comes_after_a_deleted_contact(bench: Bench) -> None:
+    """Deleted in Acumatica and entered anew with the same address: a dead letter names the record; `links unset` frees it."""
+    old, new = next(numbers), next(numbers)
+    address = f"anew{old}@x.example"
+    ours = id_of(bench.write_one(contact(old, 1, None, email=address)))
+    refused = bench.write_one(contact(new, 1, None, email=address))
+    assert isinstance(refused, RejectedError)
+    assert ours in refused.reason
+    assert isinstance(bench.write_one(Resolved(contact(old, 1, None, email=address), written=ours, decided="")), Unlinked)
+    assert id_of(bench.write_one(contact(new, 2, None, email=address))) == ours
+    assert bench.record("contacts", ours)["acumatica_contact_key"] == contact(new, 1, None).key_value
+
+
 @pytest.mark.parametrize("known", [False, True])
 def test_the_unique_property_is_removed(tmp_path: Path, known: bool) -> None:
     """An administrator archives our key: the connector stops and names the command that brings it back; nothing is doubled."""
