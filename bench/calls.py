@@ -22,8 +22,9 @@ from typing import Any
 
 from tests.harness.system import Broker, System, eventually, running
 
-#: What HubSpot takes at once: records of a batch, pairs of an association batch, characters of a search (facts/hubspot.md §2, §3, §5).
-BATCH, PAIRS, SEARCH_BODY = 100, 2000, 3000
+#: What HubSpot takes at once: records of a batch, pairs that are made, records whose pairs are read, characters of a search
+#: (facts/hubspot.md §2, §3, §5).
+BATCH, PAIRS, PAIRED, SEARCH_BODY = 100, 2000, 1000, 3000
 #: A search's body without any value.
 SEARCH_FRAME = len(
     '{"filterGroups":[{"filters":[{"propertyName":"domain","operator":"IN","values":[]}]}],"properties":["domain"],"limit":200}'
@@ -72,7 +73,7 @@ class World:
         """The fewest calls to HubSpot, by what they are for. Which of the portal's companies may be a customer's is only to be searched for
         (a person's `www.` in front of the domain too), or listed, where it stands under a subdomain or has several. What is found is read
         before it is touched (the index is behind); a contact's e-mail can be read by. Records that are there are changed by id, the others
-        made by key, and every contact needs its company.
+        made by key, and every contact needs its company. HubSpot's answer about pairs says what was asked for: they are read back.
         """
         sites = [firm["MainContact"]["WebSite"] for firm in self.files["customers"] if firm["MainContact"]["WebSite"]]
         mails = [person["Email"] for person in self.files["contacts"] if person["Email"]]
@@ -89,6 +90,7 @@ class World:
             "update contacts": math.ceil(contacts / BATCH),
             "upsert contacts": math.ceil((self.contacts - contacts) / BATCH),
             "associate": math.ceil(self.contacts / PAIRS),
+            "read associations": math.ceil(self.contacts / PAIRED),
         }
 
 
@@ -100,6 +102,7 @@ ROUTES = {
     "contacts/batch/read": "read contacts",
     "contacts/batch/update": "update contacts",
     "contacts/batch/upsert": "upsert contacts",
+    "/{from}/{to}/batch/read": "read associations",
     "associations": "associate",
 }
 

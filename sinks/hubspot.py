@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
 from sinks.hubspot_aliases import Aliases
-from sinks.hubspot_match import MERGED, Matcher, portions
+from sinks.hubspot_companions import Companions
+from sinks.hubspot_match import Matcher, portions
 from sinks.hubspot_setup import Definitions, missing
-from weighlock.clients.hubspot import BATCH, PAIRS, HubSpot
+from weighlock.clients.hubspot import BATCH, HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Item
 from weighlock.errors import ConfigError, RejectedError
 from weighlock.settings import Settings
-
-#: Beside `company` in a contact's associations: the company that people had associated it with when we adopted it. It is never taken away.
-KEPT = "company kept"
 
 
 class HubSpotTarget:
@@ -66,7 +64,8 @@ class Writer:
         answers |= self._adopt(known.adopt | new.adopt)
         answers |= self._upsert([*known.upsert, *new.upsert])
         answers |= self._settle_conflicts(usual, answers)
-        answers |= self._associate(wishes, answers)
+        if self._kind == "contact":
+            answers |= Companions(self._client, self._ask, self._matcher.companies).associate(wishes, answers)
         return answers | self.write([*known.later, *new.later, *clash])  # they wait for the fate of one that wants the same
 
     def _follow(self, decided: Sequence[Resolved]) -> dict[str, Answer]:
@@ -109,46 +108,6 @@ class Writer:
             settled |= places.refused | self._adopt(places.adopt) | self._upsert(places.upsert)
         return settled
 
-    def _associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
-        """Contact to company: the new one first, then the one that we made before is taken away, but for what people had made."""
-        if self._kind != "contact":
-            return {}
-        done: dict[str, Answer] = {}
-        make: dict[tuple[str, str], Resolved] = {}
-        drop: dict[tuple[str, str], str] = {}
-        for one in wishes:
-            answer = answers.get(one.wish.subject)
-            if not isinstance(answer, Written):
-                continue
-            old = one.associations.get("company") if answer.id == one.written else None
-            new = one.references.get("company")
-            there = self._matcher.companies.get(answer.id) if answer.origin == "adopted" and one.written is None else None
-            kept = one.associations.get(KEPT) if answer.id == one.written else there
-            done[one.wish.subject] = _with_company(answer, new, kept)
-            if new is not None and new != old:
-                make[answer.id, new] = one
-            if old is not None and old != new and old != kept:
-                drop[answer.id, old] = one.wish.subject
-        for some in portions(list(make), PAIRS):
-            for pair, refusal in self._ask(partial(self._client.associate, some), [make[pair].wish for pair in some]).items():
-                if refusal is not None:
-                    done[make[pair].wish.subject] = refusal
-        by_subject = {one.wish.subject: one.wish for one in wishes}
-        gone = {pair: by_subject[subject] for pair, subject in drop.items() if isinstance(done[subject], Written)}
-        self._part(gone, make)
-        return done
-
-    def _part(self, pairs: Mapping[tuple[str, str], Wish], kept: Collection[tuple[str, str]]) -> None:
-        """A company that people merged answers under its new id: what was made with that one stays."""
-        olds = list(dict.fromkeys(company for _, company in pairs))
-        found: list[Item] = []
-        for some in portions(olds, BATCH):
-            found += self._ask(partial(self._client.read, "company", some, [MERGED]), ())
-        now = {id: item.id for item in found for id in item.ids()}
-        gone = {(contact, now[company]): wish for (contact, company), wish in pairs.items() if company in now}
-        for part in portions([pair for pair in gone if pair not in kept], BATCH):
-            self._ask(partial(self._client.disassociate, part), [gone[pair] for pair in part])
-
 
 def _properties(wish: Wish) -> dict[str, str | None]:
     return {**wish.properties, wish.key_property: wish.key_value}
@@ -159,8 +118,3 @@ def _answer(one: Resolved, found: Item | RejectedError, origin: str | None = Non
         return found
     note = "it was gone and was made again" if found.new and one.written is not None else None
     return Written(found.id, origin or ("created" if found.new else "known"), note=note)
-
-
-def _with_company(answer: Written, company: str | None, kept: str | None) -> Written:
-    made = {name: id for name, id in (("company", company), (KEPT, kept)) if id is not None}
-    return Written(answer.id, answer.origin, made, answer.note)

@@ -13,12 +13,13 @@ from sandbox.data.credentials import HUBSPOT_TOKEN
 from schemas.records import Wish
 from sinks.contract import Answer, Resolved, Written
 from sinks.hubspot import HubSpotTarget
+from sinks.hubspot_match import MERGED
 from sinks.hubspot_setup import setup
 from streams.mappings import hubspot as table
 from tests.integration.sink_kit import Sandbox, company, contact, definitions
 from weighlock import settings as config
 from weighlock.clients.hubspot import HubSpot
-from weighlock.errors import AuthError, ConfigError, RejectedError
+from weighlock.errors import AuthError, ConfigError, RejectedError, TransientError
 
 numbers = itertools.count(1)
 
@@ -261,6 +262,41 @@ def test_a_contact_moves_to_another_company(bench: Bench) -> None:
     assert isinstance(moved, Written)
     assert moved.associations == {"company": two}
     assert bench.companies_of(first.id) == {two: [1, 279], persons: [279]}
+
+
+def test_an_association_that_was_only_answered_is_made(bench: Bench) -> None:
+    """A batch of associations, made or taken apart, that HubSpot answers and does not save is seen and done again; one read for each."""
+    a, b, some = next(numbers), next(numbers), [next(numbers) for _ in range(3)]
+    one, two = id_of(bench.write_one(company(a, 1))), id_of(bench.write_one(company(b, 1)))
+    reads = bench.sandbox.calls("/{from}/{to}/batch/read")
+    bench.sandbox.fault(path="/associations/.*/batch/create", kind="silent")
+    first = bench.write(*(Resolved(contact(n, 1, a), {"company": one}) for n in some))
+    assert [bench.companies_of(id_of(answer)) for answer in first.values()] == [{one: [1, 279]}] * 3
+    assert bench.sandbox.calls("/{from}/{to}/batch/read") == reads + 2
+    bench.sandbox.fault(path="/associations/.*/batch/archive", kind="silent")
+    bench.write(*(_known(contact(n, 2, b), answer, {"company": two}) for n, answer in zip(some, first.values(), strict=True)))
+    assert [bench.companies_of(id_of(answer)) for answer in first.values()] == [{two: [1, 279]}] * 3
+    for path in ("create", "archive"):
+        bench.sandbox.fault(path=f"/associations/.*/batch/{path}", kind="silent", times=2)
+        with pytest.raises(TransientError, match="has not"):
+            bench.write(*(_known(contact(n, 3, a), answer, {"company": one}, two) for n, answer in zip(some, first.values(), strict=True)))
+    assert all(rule["fired"] == rule["times"] for rule in bench.sandbox.get("faults"))
+
+
+def _known(wish: Wish, answer: Answer, references: dict[str, str], company: str | None = None) -> Resolved:
+    """A wish for what was written before, and is associated with `company` now."""
+    assert isinstance(answer, Written)
+    return Resolved(wish, references, written=answer.id, associations={"company": company} if company else answer.associations)
+
+
+def test_a_company_that_was_merged_is_associated(bench: Bench) -> None:
+    """The reference names a company that people merged into another: the contact is the survivor's, and nothing is missed."""
+    a, b, n = next(numbers), next(numbers), next(numbers)
+    one, two = id_of(bench.write_one(company(a, 1))), bench.make("company", name=f"survivor {b}")
+    bench.sandbox.edit(entity="company", key=two, merge=one)
+    answer = bench.write_one(Resolved(contact(n, 1, a), {"company": one}))
+    (survivor,) = [row["id"] for row in bench.sandbox.live("companies") if one in (row["properties"].get(MERGED) or "")]
+    assert bench.companies_of(id_of(answer)) == {survivor: [1, 279]}
 
 
 def test_a_record_that_was_deleted_is_made_again(bench: Bench) -> None:

@@ -194,8 +194,6 @@ def test_a_row_that_is_passed_over_is_no_success() -> None:
     assert caught.value.ambiguous
     with pytest.raises(TransientError):
         silent.read("company", ["1"], [])
-    with pytest.raises(TransientError):
-        silent.associate([("1", "2")])
 
 
 def test_what_is_not_there_is_just_not_there() -> None:
@@ -211,14 +209,14 @@ def test_hits_that_are_not_shown() -> None:
     assert client(answering(200, {"total": 0, "results": []})).search("company", [], []) == ([], None)
 
 
-def test_associations_with_numbers_and_both_directions() -> None:
-    """§5.2: ids come as numbers, one pair may be answered by two rows; a refused pair has its own error."""
+def test_a_refused_pair_has_its_own_error() -> None:
+    """§5.2: ids come as numbers, one pair may be answered by two rows; of the errors each names the pair that was refused."""
     body = {
-        "results": [{"fromObjectId": 1, "toObjectId": 2}, {"from": {"id": "2"}, "to": {"id": "1"}}],
+        "results": [{"fromObjectId": 1, "toObjectId": 2}, {"from": {"id": "2"}, "to": {"id": "1"}}, {"fromObjectId": 1, "toObjectId": 4}],
         "errors": [error(context={"fromObjectId": ["3"], "toObjectId": ["4"]})],
     }
-    answers = client(answering(207, body)).associate([("1", "2"), ("3", "4")])
-    assert answers["1", "2"] is None
+    answers = client(answering(207, body)).associate([("1", "2"), ("3", "4"), ("1", "4")])
+    assert answers.keys() == {("3", "4")}
     assert isinstance(answers["3", "4"], RejectedError)
 
 
@@ -300,3 +298,22 @@ def test_domains_compared(spelt: str) -> None:
     """§14.1: what people write is compared without scheme, www., port, path and case."""
     assert bare_domain(spelt) == "acme.example"
     assert bare_domain(None) == ""
+
+
+def test_the_companies_of_contacts() -> None:
+    """§5.2: numbers for ids, a 207 where a contact has no company, further pages of one that has many; anything else is an error."""
+    primary, plain = {"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"}, {"category": "HUBSPOT_DEFINED", "typeId": 279}
+    none = error("OBJECT_NOT_FOUND", subCategory="crm.associations.NO_ASSOCIATIONS_FOUND", context={"fromObjectId": ["2"]})
+    asked: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["inputs"])
+        if "after" in asked[-1][0]:
+            return httpx.Response(200, json={"results": [{"from": {"id": "1"}, "to": [{"toObjectId": 9, "associationTypes": [plain]}]}]})
+        row = {"from": {"id": "1"}, "to": [{"toObjectId": 8, "associationTypes": [plain, primary]}], "paging": {"next": {"after": "x"}}}
+        return httpx.Response(207, json={"results": [row], "errors": [none]})
+
+    assert client(answer).companies_of(["1", "2"]) == {"1": {"8": True, "9": False}, "2": {}}
+    assert asked == [[{"id": "1"}, {"id": "2"}], [{"id": "1", "after": "x"}]]
+    with pytest.raises(RejectedError):
+        client(answering(207, {"results": [], "errors": [error()]})).companies_of(["1"])

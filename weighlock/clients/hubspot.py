@@ -21,8 +21,8 @@ from weighlock.clients.hubspot_daily import DailyBudget
 from weighlock.errors import RateLimited, RejectedError, TransientError
 
 BATCH = 100
-#: Pairs of one batch of associations that are made; taken apart are `BATCH` (facts/hubspot.md §5.1).
-PAIRS = 2000
+#: Pairs of one batch of associations that are made, and records whose pairs are read; taken apart are `BATCH` (facts/hubspot.md §5.1).
+PAIRS, PAIRED = 2000, 1000
 SEARCH_PAGE = 200
 #: A search body above 3,000 characters is refused (facts/hubspot.md §3); the rest is for what is around the values.
 SEARCH_BODY = 3000
@@ -188,33 +188,53 @@ class HubSpot:
         """`Conflict` if the name is taken."""
         return self._call("POST", self._properties.format(PLURAL[kind], "/groups"), {"name": name, "label": label, "displayOrder": -1})
 
-    def associate(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RejectedError | None]:
-        """Makes each (contact id, company id) a pair with the company as the primary one; None where it is done, else why not.
+    def associate(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RejectedError]:
+        """Makes each (contact id, company id) a pair with the company as the primary one; gives those that were refused, and why.
 
-        The whole label set of a pair is replaced by it, and the label Primary moves (facts/hubspot.md §5.2, §14.7).
+        The whole label set of a pair is replaced by it, and the label Primary moves (facts/hubspot.md §5.2, §14.7). Whether the others are
+        there shows in `companies_of` only: an answer says what was asked for, and of a merged record under another id.
         """
         types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind} for kind in (PRIMARY_COMPANY, CONTACT_TO_COMPANY)]
         inputs = [{"from": {"id": contact}, "to": {"id": company}, "types": types} for contact, company in pairs]
         path = self._associations.format("contacts", "companies", "create")
         answer = self._call("POST", path, {"inputs": inputs})
-        done: dict[tuple[str, str], RejectedError | None] = {}
-        for row in answer.get("results") or []:
-            one, other = _end(row, "from"), _end(row, "to")
-            done |= {pair: None for pair in ((one, other), (other, one)) if pair in pairs}  # a row for each direction is possible
+        ends = [(_end(row, "from"), _end(row, "to")) for row in answer.get("results") or []]
+        told = {pair for one, other in ends for pair in ((one, other), (other, one))}  # a row for each direction is possible
+        refused: dict[tuple[str, str], RejectedError] = {}
         for error in answer.get("errors") or []:
             found = error_of(400, error, f"POST {path}")
             if not isinstance(found, RejectedError):
                 raise found
             blamed = {str(one) for ids in (error.get("context") or {}).values() for one in ids}
-            done |= {pair: found for pair in pairs if pair not in done and blamed & set(pair)}
-        if silent := [pair for pair in pairs if pair not in done]:
-            raise TransientError(f"HubSpot answered POST {path} and said nothing of {len(silent)} of {len(pairs)} pairs", ambiguous=True)
-        return done
+            refused |= {pair: found for pair in pairs if pair not in told and blamed & set(pair)}
+        return refused
 
     def disassociate(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Takes each (contact id, company id) apart, with all labels. A pair that is none any more is fine."""
         inputs = [{"from": {"id": contact}, "to": [{"id": company}]} for contact, company in pairs]
         self._call("POST", self._associations.format("contacts", "companies", "archive"), {"inputs": inputs})
+
+    def companies_of(self, contacts: Iterable[str]) -> dict[str, dict[str, bool]]:
+        """For each of up to 1,000 contacts its companies' ids, each with whether it is the primary one; without any: empty.
+
+        A contact without a company is an error of a 207 (facts/hubspot.md §5.2). One with many of them takes a further call.
+        """
+        path = self._associations.format("contacts", "companies", "read")
+        found: dict[str, dict[str, bool]] = {contact: {} for contact in contacts}
+        inputs: list[Json] = [{"id": contact} for contact in found]
+        while inputs:
+            answer = self._call("POST", path, {"inputs": inputs})
+            for error in answer.get("errors") or []:
+                if error.get("category") != "OBJECT_NOT_FOUND":
+                    raise error_of(400, error, f"POST {path}")
+            inputs = []
+            for row in answer.get("results") or []:
+                contact = _end(row, "from")
+                types = {str(one["toObjectId"]): {int(type["typeId"]) for type in one["associationTypes"]} for one in row.get("to") or []}
+                found.setdefault(contact, {}).update({company: PRIMARY_COMPANY in held for company, held in types.items()})
+                if after := ((row.get("paging") or {}).get("next") or {}).get("after"):
+                    inputs.append({"id": contact, "after": after})
+        return found
 
     def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False) -> Json:
         (self._searches if search else self._burst).take()

@@ -1,0 +1,113 @@
+"""Contacts and their companies: associated as the wishes say, what we associated before taken away, and both read back.
+
+HubSpot's answer names the pairs that were asked for; whether they were saved only shows in a read (a call for 1,000 contacts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from schemas.records import Wish
+from sinks.contract import Answer, Ask, Resolved, Written
+from sinks.hubspot_match import MERGED, portions
+from weighlock.clients.hubspot import BATCH, PAIRED, PAIRS, HubSpot
+from weighlock.clients.hubspot_answers import Item
+from weighlock.errors import TransientError
+
+#: Beside `company` in a contact's associations: the company that people had associated it with when we adopted it. It is never taken away.
+KEPT = "company kept"
+#: So often what was answered and is not there is done at once; then as after any failure.
+ROUNDS = 2
+#: Contact id, company id.
+Pair = tuple[str, str]
+
+
+class Companions:
+    """For one batch of contacts. `before`: the primary company that each contact (by id) had when it was matched."""
+
+    def __init__(self, client: HubSpot, ask: Ask, before: Mapping[str, str]) -> None:
+        self._client, self._ask, self._before = client, ask, before
+
+    def associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        """The new company first, then the one that we made before is taken away, but for what people had made. Gives the answers anew.
+
+        `TransientError` where HubSpot says again and again that it is done, and it is not.
+        """
+        done: dict[str, Answer] = {}
+        make: dict[Pair, Resolved] = {}
+        drop: dict[Pair, Resolved] = {}
+        for one in wishes:
+            answer = answers.get(one.wish.subject)
+            if not isinstance(answer, Written):
+                continue
+            old = one.associations.get("company") if answer.id == one.written else None
+            new = one.references.get("company")
+            there = self._before.get(answer.id) if answer.origin == "adopted" and one.written is None else None
+            kept = one.associations.get(KEPT) if answer.id == one.written else there
+            done[one.wish.subject] = _with_company(answer, new, kept)
+            if new is not None and new != old:
+                make[answer.id, new] = one
+            if old is not None and old != new and old != kept:
+                drop[answer.id, old] = one
+        done |= self._make(make)
+        self._part({pair: one.wish for pair, one in drop.items() if isinstance(done[one.wish.subject], Written)}, make)
+        return done
+
+    def _make(self, pairs: Mapping[Pair, Resolved]) -> dict[str, Answer]:
+        """The refusals, by subject."""
+        refused: dict[str, Answer] = {}
+        left = list(pairs)
+        for _ in range(ROUNDS):
+            if not left:
+                return refused
+            for some in portions(left, PAIRS):
+                refusals = self._ask(partial(self._client.associate, some), [pairs[pair].wish for pair in some])
+                refused |= {pairs[pair].wish.subject: refusal for pair, refusal in refusals.items()}
+            left = [pair for pair in left if pairs[pair].wish.subject not in refused]
+            held = self._held(left)
+            left = [(contact, company) for contact, company in left if not held[contact].get(company)]
+            left = self._not_merged(left, held) if left else []
+        return refused if not left else self._complain("associate", left)
+
+    def _not_merged(self, pairs: Sequence[Pair], held: Mapping[str, Mapping[str, bool]]) -> list[Pair]:
+        """Those that are not there under the id of the company that theirs was merged into, either."""
+        now = self._now(company for _, company in pairs)
+        return [(contact, company) for contact, company in pairs if not held[contact].get(now.get(company, company))]
+
+    def _part(self, pairs: Mapping[Pair, Wish], kept: Iterable[Pair]) -> None:
+        """A company that people merged answers under its new id: what was made with that one stays."""
+        now = self._now(company for _, company in pairs)
+        stay = {*kept}
+        gone = {(contact, now[company]): wish for (contact, company), wish in pairs.items() if company in now}
+        left = [pair for pair in gone if pair not in stay]
+        for _ in range(ROUNDS):
+            for some in portions(left, BATCH):
+                self._ask(partial(self._client.disassociate, some), [gone[pair] for pair in some])
+            held = self._held(left)
+            left = [(contact, company) for contact, company in left if company in held[contact]]
+        if left:
+            self._complain("take apart", left)
+
+    def _held(self, pairs: Iterable[Pair]) -> dict[str, dict[str, bool]]:
+        held: dict[str, dict[str, bool]] = {}
+        for some in portions(list(dict.fromkeys(contact for contact, _ in pairs)), PAIRED):
+            held |= self._ask(partial(self._client.companies_of, some), ())
+        return held
+
+    def _now(self, companies: Iterable[str]) -> dict[str, str]:
+        """The id that each company has today, of those that are there."""
+        found: list[Item] = []
+        for some in portions(list(dict.fromkeys(companies)), BATCH):
+            found += self._ask(partial(self._client.read, "company", some, [MERGED]), ())
+        return {id: item.id for item in found for id in item.ids()}
+
+    def _complain(self, what: str, pairs: Sequence[Pair]) -> dict[str, Answer]:
+        some = ", ".join("-".join(pair) for pair in pairs[:3])
+        said = f"HubSpot was asked {ROUNDS} times to {what} {len(pairs)} pairs of contact and company, and has not: {some}"
+        raise TransientError(said, ambiguous=True)
+
+
+def _with_company(answer: Written, company: str | None, kept: str | None) -> Written:
+    made = {name: id for name, id in (("company", company), (KEPT, kept)) if id is not None}
+    return Written(answer.id, answer.origin, made, answer.note)
