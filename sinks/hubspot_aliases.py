@@ -1,4 +1,4 @@
-"""Companies that a search by domain does not find: under a subdomain, or with the domain among their additional ones.
+"""Companies that a search by domain does not find: under a subdomain, in another spelling, or with the domain among the additional ones.
 
 HubSpot's search takes whole values (facts/hubspot.md §3: an IN over tokens is not to be had), so the portal's companies are listed, a
 hundred a call, at the first match of a process and again when that is an hour old. What people make meanwhile under such a spelling is
@@ -7,6 +7,7 @@ seen an hour later; under the domain itself, or `www.`, it is found at once by s
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from weighlock.clients.hubspot import HubSpot
 #: More companies than this are not listed: then only the domain itself and `www.` are found.
 LISTED = 20_000
 HOUR = 3600.0
+_SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
 
 
 class Aliases:
@@ -32,7 +34,7 @@ class Aliases:
         """Ids of the companies that have one of these domains in another way than as their whole `domain`."""
         if self._read_at is None or time.monotonic() > self._read_at + HOUR:
             self._list(ask)
-        return list(dict.fromkeys(id for domain in domains for id in self._ids.get(domain, ())))
+        return list(dict.fromkeys(id for domain in domains for id in self._ids.get(bare_domain(domain), ())))
 
     def _list(self, ask: Ask) -> None:
         found: dict[str, list[str]] = defaultdict(list)
@@ -43,7 +45,8 @@ class Aliases:
             seen += len(items)
             for item in items:
                 whole, *more = domains_of(item.properties)
-                for domain in {*above(whole), *(one for name in more for one in (name, *above(name)))}:
+                other = [] if _searched(whole, item.properties.get("domain")) else [whole]
+                for domain in {*above(whole), *other, *(one for name in more for one in (name, *above(name)))}:
                     found[domain].append(item.id)
             if after is None:
                 break
@@ -58,7 +61,8 @@ def domains_of(properties: Mapping[str, str | None]) -> list[str]:
 
 def has_domain(properties: Mapping[str, str | None], domain: str) -> bool:
     """Is it the company's domain, an additional one, or what one of them is a subdomain of?"""
-    return any(one == domain or one.endswith(f".{domain}") for one in domains_of(properties))
+    bare = bare_domain(domain)
+    return any(one == bare or one.endswith(f".{bare}") for one in domains_of(properties))
 
 
 def above(domain: str) -> list[str]:
@@ -68,6 +72,22 @@ def above(domain: str) -> list[str]:
 
 
 def bare_domain(text: str | None) -> str:
-    """As people spell it in HubSpot, to compare: lower case, without scheme, `www.`, port and path."""
-    bare = (text or "").strip().lower().rpartition("://")[2].partition("/")[0].partition(":")[0]
-    return bare.removeprefix("www.").rstrip(".")
+    """As people spell it in HubSpot, to compare: lower case, without scheme, path, user, port, `www.` and a dot at the end, and the
+    letters that an `xn--` label stands for (docs/agreement.md, *Domains*)."""
+    rest = _SCHEME.sub("", (text or "").strip().lower(), count=1)
+    host = _PORT.sub("", _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2])
+    return ".".join(_spoken(label) for label in host.removesuffix(".").removeprefix("www.").split("."))
+
+
+def _spoken(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+
+
+def _searched(bare: str, text: str | None) -> bool:
+    """Does a search for that domain find this spelling of it?"""
+    return bare.isascii() and (text or "").strip().lower() in (bare, f"www.{bare}")

@@ -52,7 +52,8 @@ class Matcher:
         if not wishes:
             return places
         key = wishes[0].wish.key_property
-        linked = {item.id: item for item in self.read([one.linked for one in wishes if one.linked is not None], key)}
+        named = self.read([one.linked for one in wishes if one.linked is not None], key, "name", MERGED)
+        linked = {id: item for item in reversed(named) for id in item.ids()}
         proposed = self._propose([one for one in wishes if one.linked not in linked], key)
         wanted = Counter(value for one in wishes for value in [_match_value(one.wish)] if value)
         for one in wishes:
@@ -164,7 +165,7 @@ class Matcher:
             places.later.append(one)
         elif free:
             places.adopt[free[0].id] = one
-        elif candidates and (self._kind == "contact" or one.linked == candidates[0].id):
+        elif candidates and (self._kind == "contact" or one.linked in candidates[0].ids()):
             places.refused[one.wish.subject] = self.held(one, candidates[0])
         elif contested and self._kind == "contact" and self._is_sent(_match_value(one.wish), places):
             places.later.append(one)
@@ -186,7 +187,7 @@ class Matcher:
         owner = self.owner(item, one) or "nobody of ours"
         value = _match_value(one.wish) or "a value of it"
         what = f"{value} is held by {self._kind} {item.id} of HubSpot, which is {owner}"
-        if item.id == one.linked:
+        if one.linked in item.ids():
             return RejectedError(f"a link names {self._kind} {item.id} of HubSpot, which is {owner}", candidates=(item.id,))
         reason = f"{what}. HubSpot gives it to one record only: change it, or merge the two."
         kept = conflict or RejectedError("")

@@ -48,15 +48,23 @@ def own_ref(wire: Wire, asked: str) -> str | None:
 
 
 def _by_number(wire: Wire, number: str) -> str | None:
-    for message in wire.read(topics.CUSTOMER):
-        customer = wire.decode(records.Customer, message)
-        if customer and customer.code == number:
-            return customer.ref
-    for message in wire.read(topics.CONTACT):
-        contact = wire.decode(records.Contact, message)
-        if contact and contact.number == number:
-            return contact.ref
-    return None
+    """Whose number it is now, or was last: a customer's may have been another's before (Change ID)."""
+    return _holder(wire, topics.CUSTOMER, records.Customer, "code", number) or _holder(
+        wire, topics.CONTACT, records.Contact, "number", number
+    )
+
+
+def _holder(wire: Wire, topic: topics.Topic, kind: type[records.Record], field: str, number: str) -> str | None:
+    holders: set[str] = set()
+    last = None
+    for message in wire.read(topic):
+        key, record = (message.key() or b"").decode(), wire.decode(kind, message)
+        if record is not None and getattr(record, field) == number:
+            holders.add(key)
+            last = key
+        else:
+            holders.discard(key)
+    return max(holders, default=last)
 
 
 def _steps(wire: Wire, topic: topics.Topic, ref: str) -> Iterator[Step]:

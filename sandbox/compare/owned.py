@@ -57,6 +57,18 @@ def domain(website: object) -> str:
     return "" if found in FREE_MAIL else found
 
 
+def spoken(name: str) -> str:
+    """A domain with the letters that its labels in punycode stand for: so two spellings of it are compared."""
+    return ".".join(_decoded(label) for label in name.split("."))
+
+
+def _decoded(label: str) -> str:
+    try:
+        return label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
+
+
 def customer_domain(main: Row) -> str:
     """A customer's domain: of the website, and only where that is empty of the e-mail address."""
     if text(main.get("WebSite")):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.compare.owned import LONGEST, Row, company, contact, domain, email, text, valid_email
+from sandbox.compare.owned import LONGEST, Row, company, contact, domain, email, spoken, text, valid_email
 
 # what HubSpot itself keeps up to date, for dumps whose definitions do not say that a property is read-only
 _COMPUTED = """createdate lastmodifieddate hs_createdate hs_lastmodifieddate hs_object_id associatedcompanyid num_associated_contacts
@@ -74,8 +74,8 @@ def customers(dump: Row, tenant: str) -> dict[str, Wanted]:
         if values["name"]:
             key = f"{tenant}|{row['id']}".lower()
             label = f"customer {values['acumatica_customer_id']} {values['name'][:60]!r} ({key})"
-            before = company(old.get(row["id"], row))["domain"]
-            found[key] = Wanted(key, label, values, values["domain"], before, excuse=too_long(values))
+            before = spoken(company(old.get(row["id"], row))["domain"])
+            found[key] = Wanted(key, label, values, spoken(values["domain"]), before, excuse=too_long(values))
     return found
 
 
@@ -117,7 +117,7 @@ def held(dump: Row, kind: str, plural: str, key_name: str) -> Held:
 def domains(properties: Row) -> set[str]:
     """What a company that was there before is found by."""
     additional = text(properties.get("hs_additional_domains")).split(";")
-    return {domain(one) for one in (properties.get("domain"), *additional)} - {""}
+    return {spoken(domain(one)) for one in (properties.get("domain"), *additional)} - {""}
 
 
 def addresses(properties: Row) -> set[str]:

@@ -87,6 +87,8 @@ def test_a_customer_renamed_and_its_number_given_away(system: System) -> None:
     system.erp.edit(entity="contact", key=number, fields={"JobTitle": "still there"})
     assert companies_of(system, until(system, "contacts", person, jobtitle="still there")["id"]) == {first["id"]}
     assert companies_of(system, until(system, "contacts", other)["id"]) == {heir["id"]}
+    for code, ref in (("NEWNAME", old), ("RENAMED", new)):
+        assert f"acumatica:customer:{ref}".lower() in system.command("links", "show", code).stdout
 
 
 def test_states_are_values(system: System) -> None:
@@ -176,6 +178,30 @@ def test_a_company_is_deleted_or_merged_by_a_person(system: System) -> None:
     survivor = until(system, "companies", note, name="Merged")["id"]
     assert survivor not in (again, other)
     eventually("the contact is there", lambda: companies_of(system, who) == {survivor})
+
+
+def test_two_of_ours_are_merged_by_a_person(system: System) -> None:
+    """The loser's change is a dead letter, its contacts stay with the survivor; after `links unset` its next change makes it a company of
+    its own, and they move there."""
+    one, two = customer(system, "WINNER"), customer(system, "LOSER")
+    ref = f"acumatica:customer:{two}".lower()
+    _, person = contact(system, "LOSER", "Losersperson")
+    who = until(system, "contacts", person)["id"]
+    ids = [until(system, "companies", note)["id"] for note in (one, two)]
+    eventually("associated", lambda: companies_of(system, who) == {ids[1]})
+    system.crm.edit(entity="company", key=ids[0], merge=ids[1])
+    for code in ("WINNER", "LOSER"):
+        system.erp.edit(entity="customer", key=code, fields={"CustomerName": f"{code} changed"})
+    survivor = until(system, "companies", one, name="WINNER changed")["id"]
+    assert letter(system, ref).candidates == [survivor]
+    _, late = contact(system, "LOSER", "Lateperson")
+    both = [who, until(system, "contacts", late)["id"]]
+    eventually("both are with the survivor", lambda: [companies_of(system, id) for id in both] == [{survivor}] * 2)
+    assert system.command("links", "unset", ref).returncode == 0
+    system.erp.edit(entity="customer", key="LOSER", fields={"CustomerName": "On its own"})
+    own = until(system, "companies", two, name="On its own")["id"]
+    eventually("both moved there", lambda: [companies_of(system, id) for id in both] == [{own}] * 2)
+    assert own != survivor
 
 
 def test_deleted_in_acumatica(system: System) -> None:

@@ -44,13 +44,16 @@ def bench(portal: Sandbox) -> Bench:
         {"domain": "{}"},
         {"domain": "www.{}"},
         {"domain": "WWW.{}"},
+        {"domain": "https://www.{}/path"},
+        {"domain": "WWW.{}."},
+        {"domain": "//somebody@{}:8080?a=b"},
         {"domain": "shop.{}"},
         {"domain": "elsewhere-{}", "hs_additional_domains": "other.example;{}"},
         {"domain": "elsewhere-{}", "hs_additional_domains": "Shop.{}"},
     ],
 )
 def test_a_company_is_found_by_its_domain(bench: Bench, there: dict[str, str]) -> None:
-    """`www.`, capitals, a subdomain or an additional domain: the company that was there is adopted."""
+    """`www.`, capitals, a whole URL, a dot at the end, a subdomain or an additional domain: the company that was there is adopted."""
     n = next(numbers)
     spelt = {name: value.format(f"found{n}.example") for name, value in there.items()}
     if "domain" in spelt and spelt["domain"].startswith("WWW"):
@@ -59,6 +62,17 @@ def test_a_company_is_found_by_its_domain(bench: Bench, there: dict[str, str]) -
     answer = bench.write_one(company(n, 1, domain=f"found{n}.example"))
     assert isinstance(answer, Written)
     assert (answer.id, answer.origin) == (was, "adopted")
+
+
+@pytest.mark.parametrize("there_in_punycode", [True, False])
+def test_a_domain_in_punycode(bench: Bench, there_in_punycode: bool) -> None:
+    """An IDN is one domain, whichever way each side writes it; the customer's own spelling is what is written."""
+    n = next(numbers)
+    spoken, written = f"münchen{n}.example", f"xn--{f'münchen{n}'.encode('punycode').decode()}.example"
+    there, wanted = (f"XN{written[2:]}", spoken) if there_in_punycode else (f"www.{spoken.upper()}", written)
+    was = bench.make("company", domain=there)
+    assert id_of(bench.write_one(company(n, 1, domain=wanted))) == was
+    assert bench.record("companies", was)["domain"] == wanted
 
 
 def test_a_domain_that_only_ends_alike_is_another(bench: Bench) -> None:
@@ -76,56 +90,6 @@ def test_an_exact_one_and_a_subdomain_are_two_candidates(bench: Bench) -> None:
     answer = bench.write_one(company(n, 1, domain=f"both{n}.example"))
     assert isinstance(answer, RejectedError)
     assert set(answer.candidates) == both
-
-
-def test_a_merged_company_goes_on_in_the_survivor(bench: Bench) -> None:
-    """A person merges ours into a company without a key, which takes the key: the survivor gets it back, no second one is made."""
-    n = next(numbers)
-    ours, other = id_of(bench.write_one(company(n, 1))), bench.make("company", name="the one that stays")
-    bench.sandbox.edit(entity="company", key=other, merge=ours)
-    answer = bench.write_one(Resolved(company(n, 2, phone="2"), written=ours))
-    assert isinstance(answer, Written)
-    held = bench.sandbox.held("companies", "acumatica_customer_key")[company(n, 1).key_value]
-    assert held["id"] == answer.id not in (ours, other)
-    assert held["phone"] == "2"
-
-
-def test_two_of_ours_merged_into_one(bench: Bench) -> None:
-    """A person merges the companies of two customers: it stays the one's whose key it carries, the other's change is a dead letter."""
-    a, b = next(numbers), next(numbers)
-    one, two = id_of(bench.write_one(company(a, 1))), id_of(bench.write_one(company(b, 1)))
-    bench.sandbox.edit(entity="company", key=one, merge=two)
-    answers = bench.write(Resolved(company(a, 2, phone="a"), written=one), Resolved(company(b, 2, phone="b"), written=two))
-    survivor = id_of(answers[company(a, 1).subject])
-    refused = answers[company(b, 1).subject]
-    assert isinstance(refused, RejectedError)
-    assert refused.candidates == (survivor,)
-    assert company(a, 1).key_value in refused.reason
-    assert bench.record("companies", survivor)["phone"] == "a"
-
-
-def test_a_merged_company_keeps_its_contacts(bench: Bench) -> None:
-    """The contact's next change knows the survivor by its new id: their association stays the one there is."""
-    n = next(numbers)
-    ours, other = id_of(bench.write_one(company(n, 1))), bench.make("company", name="the one that stays")
-    person = bench.write_one(Resolved(contact(n, 1, n), {"company": ours}))
-    assert isinstance(person, Written)
-    bench.sandbox.edit(entity="company", key=ours, merge=other)
-    survivor = id_of(bench.write_one(Resolved(company(n, 2), written=ours)))
-    again = Resolved(contact(n, 2, n), {"company": survivor}, written=person.id, associations=person.associations)
-    assert id_of(bench.write_one(again)) == person.id
-    assert bench.companies_of(person.id) == {survivor: [1, 279]}
-
-
-def test_a_merged_contact_goes_on_in_the_survivor(bench: Bench) -> None:
-    """As for companies: ours was merged into a contact of a person's, whose address is kept as an additional one."""
-    n = next(numbers)
-    ours = id_of(bench.write_one(contact(n, 1, None, email=f"ours{n}@x.example")))
-    other = bench.make("contact", email=f"theirs{n}@x.example")
-    bench.sandbox.edit(entity="contact", key=other, merge=ours)
-    answer = bench.write_one(Resolved(contact(n, 2, None, email=f"ours{n}@x.example", jobtitle="x"), written=ours))
-    found = bench.record("contacts", id_of(answer))
-    assert (found["email"], found["hs_additional_emails"], found["jobtitle"]) == (f"ours{n}@x.example", f"theirs{n}@x.example", "x")
 
 
 def test_our_key_taken_off_comes_back(bench: Bench) -> None:

@@ -14,6 +14,7 @@ def test_a_domain_among_the_additional_ones() -> None:
         "b.example",
         "c.example",
     }
+    assert records.domains({"domain": "www.XN--Mnchen-3ya.example"}) == {"münchen.example"}
 
 
 def test_what_hubspot_makes_by_itself() -> None:

@@ -292,7 +292,11 @@ def test_a_budget_refuses_before_anything_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt", ["acme.example", "WWW.Acme.example", " https://www.acme.example/de/ ", "http://acme.example:8080", "acme.example."]
+    "spelt",
+    [
+        *("acme.example", "WWW.Acme.example", " https://www.acme.example/de/ ", "http://acme.example:8080", "acme.example."),
+        *("//acme.example", "acme.example?from=http://other.example", "http://me:pw@acme.example#top", "ACME.EXAMPLE./x"),
+    ],
 )
 def test_domains_compared(spelt: str) -> None:
     """§14.1: what people write is compared without scheme, www., port, path and case."""
@@ -317,3 +321,9 @@ def test_the_companies_of_contacts() -> None:
     assert asked == [[{"id": "1"}, {"id": "2"}], [{"id": "1", "after": "x"}]]
     with pytest.raises(RejectedError):
         client(answering(207, {"results": [], "errors": [error()]})).companies_of(["1"])
+
+
+def test_domains_in_punycode() -> None:
+    """A label in punycode is compared as the letters that it stands for; what is no punycode stays as it is."""
+    assert bare_domain("www.XN--Mnchen-3ya.example") == bare_domain("München.example") == "münchen.example"
+    assert bare_domain("xn--strae-oqa.xn--0.example") == "straße.xn--0.example"
