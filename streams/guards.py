@@ -1,4 +1,4 @@
-"""What makes Faust safe: six guards around its consumer and its producer, put in place before the app starts.
+"""What makes Faust safe: seven guards around its consumer, its producer and its recovery, put in place before the app starts.
 
 They reach into private names of faust-streaming, mode-streaming and aiokafka, so those are pinned exactly and `install` refuses any other
 version. Why each is needed: facts/faust.md §0 and §3.6. Each can be left out by its name, for the tests that show what then is lost.
@@ -13,6 +13,8 @@ from importlib.metadata import version
 from typing import Any
 
 from faust.exceptions import ProducerSendError
+from faust.tables import manager
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
@@ -28,10 +30,13 @@ GUARDS: Mapping[str, str] = {
     "read-committed": "only committed records are read",
     "no-fetch-across-seek": "no fetched batch straddles a seek",
     "no-livelock-detector": "a partition whose position is not known yet does not crash the worker",
+    "recovery-ends": "recovery ends where there is nothing more to read, even if the last offset of a changelog is no record",
 }
 #: The versions that the guards were written for; pyproject.toml pins the same.
 PINS: Mapping[str, str] = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
 WATCHDOG_SECONDS = 5.0
+#: A recovery is looked at so often; one that stood still at so many looks, with all read, is over.
+LOOK_SECONDS, LOOKS = 1.0, 3
 
 
 def install(off: frozenset[str] = frozenset()) -> None:
@@ -47,6 +52,7 @@ def install(off: frozenset[str] = frozenset()) -> None:
     GuardedConsumer.off = off
     driver.Transport.Consumer = GuardedConsumer
     driver.Transport.Producer = GuardedProducer
+    manager.Recovery = GuardedRecovery
 
 
 class _Forgetful(dict[Any, Any]):
@@ -243,3 +249,37 @@ class GuardedProducer(driver.Producer):  # type: ignore[misc]
             await asyncio.wait(outstanding)
         if self._failure is not None:
             raise ProducerSendError(f"a produce was lost: {self._failure!r}")
+
+
+class GuardedRecovery(Recovery):  # type: ignore[misc]
+    """Faust's recovery, which waits for the last offset of each changelog: for ever where that one is the marker of a transaction, as after
+    a copy by MirrorMaker with transactions (facts/faust.md §4.3). A compaction alone leaves the last record."""
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _end_where_nothing_follows(self) -> None:
+        stood: dict[Any, tuple[int, int]] = {}  # partition -> the offset that was applied last, and at how many looks
+        while not self.should_stop and "recovery-ends" not in GuardedConsumer.off:
+            await self.sleep(LOOK_SECONDS)
+            waiting = [tp for tp, left in self.active_remaining().items() if left > 0] if self.in_recovery else []
+            stood = {tp: self._look(tp, stood) for tp in waiting if await self._has_read_all(tp)}
+            for tp, (offset, looks) in stood.items():
+                if looks >= LOOKS:  # what was fetched is applied long since
+                    self.log.info("the last offset of %s is no record: recovered up to %s", tp, offset)
+                    self.active_highwaters[tp] = offset
+            if waiting and not self.need_recovery():
+                self.flush_buffers()
+                self._set_recovery_ended()
+                self.signal_recovery_end.set()
+
+    def _look(self, tp: Any, stood: Mapping[Any, tuple[int, int]]) -> tuple[int, int]:
+        offset, looks = stood.get(tp, (None, 0))
+        now = self.active_offsets[tp]
+        return now, looks + 1 if offset == now and self.tables.changelog_queue.empty() else 1
+
+    async def _has_read_all(self, tp: Any) -> bool:
+        """Does the consumer stand behind the last offset, so that whatever was there has been fetched?"""
+        try:
+            position = await self.app.consumer.position(tp)
+        except Exception:  # no longer ours, or no position yet
+            return False
+        return position is not None and position > self.active_highwaters[tp]

@@ -136,6 +136,17 @@ def written_by_agent(app: Any, prefix: str, report: Any) -> None:
             event.ack()
 
 
+def looks_up(app: Any, prefix: str, report: Any) -> None:
+    """Reports what its table holds under the key of each event."""
+    state = table(app, "state", 1)
+
+    @app.agent(topics(app, [prefix + "in"]))  # type: ignore[untyped-decorator]
+    async def agent(stream: Any) -> None:
+        async for event in stream.noack().events():
+            report(state.get(event.key, b"nothing").decode())
+            event.ack()
+
+
 def written_by_timer(app: Any, prefix: str, report: Any) -> None:
     """Writes its table from a timer."""
     state = table(app, "state", 1)

@@ -46,7 +46,7 @@ def build(spec: dict[str, Any]) -> faust.App:
 def main() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     spec = json.loads(sys.argv[1])
-    guards.WATCHDOG_SECONDS = 1.0
+    guards.WATCHDOG_SECONDS, guards.LOOK_SECONDS = 1.0, 0.3
     guards.install(frozenset(spec["off"]))
     if spec["hook"]:
         getattr(agents, spec["hook"])()
