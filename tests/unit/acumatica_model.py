@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from hypothesis import strategies as st
 
 from weighlock.settings import Settings
 
+T = TypeVar("T")
 Kind = Literal["edit", "bulk", "insert", "rename", "delete"]
 START = datetime(2026, 11, 21, 8, 0, 0, 250_000, UTC)
 OVERLAP = 10.0
@@ -129,16 +130,23 @@ class Site:
     ) -> list[dict[str, Any]]:
         if entity != "Customer":
             return []
+        return self._answer(lambda: self._rows(filter)[skip : None if top is None else skip + top])
+
+    def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = ()) -> dict[str, Any] | None:
+        return self._answer(lambda: {"id": key} if key in self.table else None)
+
+    def _answer(self, look: Callable[[], T]) -> T:
+        """A call: what `look` sees between the edits before it and those after it."""
         beat = self.beats.pop(0) if self.beats else Beat([], [], 0.05)
         for edit in beat.before:
             self._edit(edit)
         self.advance(beat.seconds / 2)
-        rows = self._rows(filter)[skip : None if top is None else skip + top]
+        found = look()
         for edit in beat.after:
             self._edit(edit)
         self.advance(beat.seconds / 2)
         self.check()
-        return rows
+        return found
 
     def _rows(self, filter: str) -> list[dict[str, Any]]:
         terms = TERM.findall(filter)
