@@ -6,6 +6,7 @@ is refused by pydantic with the field's name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
@@ -190,6 +191,23 @@ class FacetState(Record):
     offset: int | None = None
 
 
+class Doubt(Record):
+    """What calls without an answer may do to a subject until then: go over what is newer, and associate it with these refs."""
+
+    until: Instant
+    references: list[str] = Field(default_factory=list)
+
+    @classmethod
+    def of(cls, wish: Wish, until: datetime, references: Iterable[str] = ()) -> Doubt:
+        return cls(until=until, references=sorted({*references, *(one.ref for one in wish.references)}))
+
+    def joined(self, other: Doubt | None) -> Doubt:
+        """Both of them."""
+        if other is None:
+            return self
+        return Doubt(until=max(self.until, other.until), references=sorted({*self.references, *other.references}))
+
+
 class Result(Record):
     subject: str
     object: str
@@ -197,6 +215,7 @@ class Result(Record):
     facets: dict[str, FacetState] = Field(default_factory=dict)
     associations: dict[str, str] = Field(default_factory=dict)
     intent: str | None = None
+    doubt: Doubt | None = None
     at: Instant
     trace: str
 

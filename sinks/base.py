@@ -71,7 +71,7 @@ class Sink:
         self.lanes: dict[int, Lane] = {}
         self._expired, self._expiry_every = clock(), min(EXPIRY_EVERY, settings.wait_limit_hours * 3600 / 4)
         group, topic = f"sink.{target.system}", wire.name(self.upserts)
-        self.member = Member(settings, group, topic, member, stop, self._given, self._taken)
+        self.member = Member(settings, group, topic, member, stop, self._given, self._taken, self._lost)
 
     def run(self) -> None:
         self._until_it_works(self._check_topics, "Kafka and the registry")
@@ -157,7 +157,7 @@ class Sink:
                 lane.follow(one)
         if expire:
             lane.expire()
-        return lane.batches(messages)
+        return lane.tenure.batches(messages)
 
     def _step(self, batches: Sequence[tuple[Lane, list[Any]]]) -> None:
         """One batch of each lane: written together, each recorded in a transaction of its own."""
@@ -199,19 +199,29 @@ class Sink:
         """Side by side, for each takes half a second. Fence first, then ask where to go on."""
         lanes = [Lane(self, one.partition) for one in partitions]
         with ThreadPoolExecutor(8) as pool:
-            offsets = list(pool.map(lambda lane: self._until_it_works(lane.open, "Kafka"), lanes))
+            offsets = list(pool.map(lambda lane: self._until_it_works(lane.take, "Kafka"), lanes))
         for one, lane, offset in zip(partitions, lanes, offsets, strict=True):
             one.offset, self.lanes[lane.partition] = offset, lane
         consumer.incremental_assign(partitions)
 
     def _taken(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        """Who comes next is told where nothing is under way."""
+        clean = self._forget([one.partition for one in partitions])
+        if self.again.settle():
+            self.member.hand_over(clean)
+
+    def _lost(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         self._forget([one.partition for one in partitions])
 
-    def _forget(self, partitions: Sequence[int]) -> None:
+    def _forget(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Of those that we leave with nothing under way, the offset."""
+        clean: dict[int, int] = {}
         for partition in partitions:
             if lane := self.lanes.pop(partition, None):
-                lane.give_away()
+                offset = lane.give_away()
+                clean |= {partition: offset} if offset is not None else {}
         self.member.forget_lease()
+        return clean
 
     def wait(self, seconds: float, why: str) -> None:
         """See `Member.wait`."""

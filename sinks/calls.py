@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 from confluent_kafka import KafkaException
 
-from schemas.records import Wish
+from schemas.records import Wish, now
 from sinks.attempts import GivenUp, backoff
 from sinks.contract import Answer, Resolved, Unlinked
 from sinks.lane import Loop, Portion
@@ -49,10 +50,7 @@ class Calls:
         """One call of the connector's, made only while the partitions are ours; repeated when what is in its way has passed."""
         failures = 0
         while True:
-            first = self.portions[0]
-            self.loop.member.hold(first.lane.at(first.first))
-            for portion in self.portions:
-                portion.called = True
+            self._hold()
             try:
                 return call()
             except RateLimited as limited:
@@ -60,10 +58,19 @@ class Calls:
             except TransientError as error:
                 failures += 1
                 if error.ambiguous:  # it may still take effect when its time is over, and go over what is written until then
-                    self.loop.again.owe(self._calling if wishes is None else wishes, self.loop.target.longest_call)
+                    late = now() + timedelta(seconds=self.loop.target.longest_call)
+                    self.loop.again.doubt(self._calling if wishes is None else wishes, late)
                 if error.ambiguous and failures >= self._patience:
                     raise
                 self._pause(backoff(failures), str(error))
+
+    def _hold(self) -> None:
+        """We are still a member, and the group's offsets say that calls of ours may be under way from there on."""
+        here = [portion.lane.at(portion.first) for portion in self.portions]
+        self.loop.member.hold(here, anew=not all(portion.lane.tenure.announced for portion in self.portions))
+        for portion in self.portions:
+            portion.called = portion.lane.tenure.announced = True
+            portion.lane.tenure.calls(portion.end)
 
     def _write(self, todo: Sequence[Todo]) -> None:
         """No subject twice in `todo`."""

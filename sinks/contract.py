@@ -19,6 +19,7 @@ class Resolved:
     `written` is the record that we wrote for this subject before (the ledger says so), `linked` one that a link or the router names;
     `decided` is the record that a person chose with `weighlock links` ("": none), None where nobody did.
     `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
+    `again`: what it asks for was written before, and a call that came late may have gone over it, and associated it with `strays`.
     """
 
     wish: Wish
@@ -27,6 +28,8 @@ class Resolved:
     linked: str | None = None
     decided: str | None = None
     associations: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
+    strays: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

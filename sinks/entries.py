@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.headers import Passage, new_trace
-from schemas.records import Audit, DeadLetter, FacetState, Link, Result, Waiting, Wish, now
+from schemas.records import Audit, DeadLetter, Doubt, FacetState, Link, Result, Waiting, Wish, now
 from schemas.refs import Ref, link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
@@ -51,6 +52,11 @@ class Entries:
             self._ledger.put_result(result)
         for subject, waiting in self._changed_waiting.items():
             self._ledger.put_waiting(subject, waiting)
+
+    def note_doubts(self, doubts: Mapping[str, Doubt]) -> None:
+        """Each result says what calls may still do to its subject."""
+        for subject, result in self._changed_results.items():
+            self._changed_results[subject] = result.model_copy(update={"doubt": doubts.get(subject)})
 
     def audit(self, wish: Wish, event: str, detail: str | None = None, target: str | None = None) -> None:
         said = Audit(

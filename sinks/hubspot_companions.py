@@ -46,10 +46,9 @@ class Companions:
             there = self._before.get(answer.id) if answer.origin == "adopted" and one.written is None else None
             kept = one.associations.get(KEPT) if answer.id == one.written else there
             done[one.wish.subject] = _with_company(answer, new, kept)
-            if new is not None and new != old:
+            if new is not None and (new != old or one.again):
                 make[answer.id, new] = one
-            if old is not None and old != new and old != kept:
-                drop[answer.id, old] = one
+            drop |= {(answer.id, gone): one for gone in {old, *one.strays} - {new, kept} if gone is not None}
         done |= self._make(make)
         self._part({pair: one.wish for pair, one in drop.items() if isinstance(done[one.wish.subject], Written)}, make)
         return done

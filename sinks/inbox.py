@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import TopicPartition
 
 from schemas.codec import Undecodable
-from schemas.records import Wish
+from schemas.records import Doubt, Wish, now
 from schemas.refs import Ref
 from schemas.topics import Topic
-from sinks.again import AGAIN, DECIDED
+from sinks.again import AGAIN, DECIDED, DOUBT
 from sinks.ledger import Ledger, Received
+from sinks.member import clock
 from weighlock.errors import RejectedError, TransientError
 from weighlock.kafka.wire import Wire, consumer
+
+#: Wishes nearer to each other than so many are read in one go; seconds that this may take.
+NEAR, READ = 500, 30.0
 
 
 class Inbox:
@@ -34,29 +39,47 @@ class Inbox:
         headers = dict(message.headers() or ())
         decided = headers[DECIDED].decode(errors="replace") if DECIDED in headers else None
         self._admit(wish, decided)
-        received = Received(wish, message.offset(), AGAIN in headers, decided, message)
+        again = AGAIN in headers
+        received = Received(wish, message.offset(), again, decided, message, _doubt(wish, headers) if again else None)
         state = ledger.state(*received.facet)
         if not received.again or state is None or state.offset is None or state.version <= wish.version:
             return received
-        return Received(self.read(state.offset), state.offset, True, decided, message)
+        return replace(received, wish=self.read([state.offset])[state.offset], offset=state.offset)
 
-    def last_written(self, subject: str, ledger: Ledger) -> list[Wish]:
+    def last_written(self, ledger: Ledger, *subjects: str) -> list[Wish]:
         """What the ledger says we wrote last, a wish for each facet."""
-        result = ledger.results.get(subject)
-        return [self.read(state.offset) for state in result.facets.values() if state.offset is not None] if result else []
+        known = [ledger.results[subject] for subject in subjects if subject in ledger.results]
+        return list(self.read([state.offset for one in known for state in one.facets.values() if state.offset is not None]).values())
 
-    def read(self, offset: int) -> Wish:
-        """The wish that stands there. `TransientError` if it cannot be read."""
-        reader = consumer(self._wire.settings, "reader")
+    def read(self, offsets: Iterable[int]) -> dict[int, Wish]:
+        """The wishes that stand there. `TransientError` if one of them cannot be read."""
+        left = sorted(set(offsets), reverse=True)
+        found: dict[int, Wish] = {}
+        if not left:
+            return found
+        reader = consumer(self._wire.settings, "reader", fetch_wait_max_ms=20)
+        at = left[-1]
+        reader.assign([self._place(at)])
         try:
-            reader.assign([TopicPartition(self._wire.name(self._upserts), self._partition, offset)])
-            message = reader.poll(30)
-            wish = None if message is None or message.error() else self._wire.decode(Wish, message)
+            until = clock() + READ
+            while left and clock() < until:
+                if left[-1] > at + NEAR:
+                    at = left[-1]
+                    reader.assign([self._place(at)])
+                for message in reader.consume(NEAR, 0.2):
+                    if message.error() is not None:
+                        continue
+                    at = message.offset()
+                    if left and at == left[-1] and (wish := self._wire.decode(Wish, message)) is not None:
+                        found[left.pop()] = wish
         finally:
             reader.close()
-        if wish is None:
-            raise TransientError(f"the wish at offset {offset} of partition {self._partition} cannot be read")
-        return wish
+        if left:
+            raise TransientError(f"the wish at offset {left[-1]} of partition {self._partition} cannot be read")
+        return found
+
+    def _place(self, offset: int) -> TopicPartition:
+        return TopicPartition(self._wire.name(self._upserts), self._partition, offset)
 
     def _admit(self, wish: Wish, decided: str | None) -> None:
         try:
@@ -69,3 +92,12 @@ class Inbox:
         own = self._wire.partition(self._upserts, wish.subject)
         if own != self._partition:
             raise RejectedError(f"{wish.subject} belongs to partition {own}, not {self._partition}: was it sent with another partitioner?")
+
+
+def _doubt(wish: Wish, headers: Mapping[str, bytes | None]) -> Doubt:
+    """What the call in question did or may still do."""
+    try:
+        told = Doubt.model_validate_json(headers.get(DOUBT) or b"")
+    except ValueError:
+        told = None
+    return Doubt.of(wish, now()).joined(told)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.codec import Undecodable
-from schemas.records import Result, Waiting, Wish, now
+from schemas.records import Doubt, Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import by_name
 from sinks.again import Again
@@ -22,6 +22,7 @@ from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved
+from sinks.tenure import Tenure
 from weighlock import failpoints
 from weighlock.errors import RejectedError, TransientError
 from weighlock.kafka.wire import Wire, producer
@@ -70,10 +71,21 @@ class Lane:
         self.unsure = True  # links may have come that nobody saw
         self.ledger = Ledger()
         self._doubtful: list[Wish] = []  # written perhaps, while the partition was perhaps another's
-        self._untold = 0  # so many of the next messages may have been written by somebody who recorded nothing
+        self._inherited = False  # results of the owner before may be in doubt
+        self.tenure = Tenure(loop.batch, loop.target.longest_call)
 
-    def open(self) -> int:
-        """Fences the last owner, reads what it left, and says where to go on. `KafkaException` while the broker is away."""
+    def take(self) -> int:
+        """From the owner before; says where to go on. `KafkaException` while the broker is away."""
+        self.open()
+        at, end, clean = self.loop.member.committed(self.partition)
+        self.tenure.begin(at, end, clean)
+        self._inherited = True
+        known, waiting = len(self.ledger.results), len(self.ledger.waiting)
+        log.info("partition taken", partition=self.partition, known=known, waiting=waiting, at=at, clean=clean)
+        return at
+
+    def open(self) -> None:
+        """Fences whoever wrote here before, and reads what is committed. `KafkaException` while the broker is away."""
         self._producer = producer(self.loop.wire.settings, f"sink.{self.system}.{self.partition}")
         self._producer.init_transactions(30)  # the last owner's open transaction ends now: nothing is pending any more
         ledger, wire = Ledger(), self.loop.wire
@@ -83,10 +95,7 @@ class Lane:
                 ledger.put_result(result)
         for message in wire.read(self.waiting, [self.partition]):
             ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
-        self.ledger, self.unsure, self._untold = ledger, True, self.loop.batch
-        at = self.loop.member.committed(self.partition)
-        log.info("partition taken", partition=self.partition, known=len(ledger.results), waiting=len(ledger.waiting), at=at)
-        return at
+        self.ledger, self.unsure = ledger, True
 
     def at(self, offset: int) -> TopicPartition:
         return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
@@ -97,36 +106,32 @@ class Lane:
             return
         member = self.loop.member
         member.forget_lease()
-        member.hold(self.at(max(member.committed(self.partition), 0)))
+        member.hold([self.at(max(member.committed(self.partition).at, 0))])
         self._doubtful.clear()  # it was ours all the time: what is read again is written in its turn
         if self.broken:
             self.open()
             self.broken = False
-        member.seek(self.at(member.committed(self.partition)))
-        self.stale, self.unsure, self._untold = False, True, self.loop.batch
+        at = member.committed(self.partition).at
+        member.seek(self.at(at))
+        self.stale, self.unsure = False, True
+        self.tenure.resume(at)
 
-    def batches(self, messages: Sequence[Any]) -> list[list[Any]]:
-        """In portions for `judge`. Where somebody may have written and recorded nothing, no subject comes twice in one: an older wish that
-        was folded away would never be seen, and what it did (a move to another company, a value since taken back) would stay."""
-        found: list[list[Any]] = [[]]
-        keys: set[bytes | None] = set()
-        for message in messages:
-            self._untold -= 1
-            repeated = self._untold >= 0 and message.key() in keys
-            if repeated or self._untold == -1 or len(found[-1]) == self.loop.batch:
-                found.append([])
-                keys.clear()
-            found[-1].append(message)
-            keys.add(message.key())
-        return [batch for batch in found if batch]
-
-    def give_away(self) -> None:
-        """The next owner may have written something newer before our last call took effect."""
+    def give_away(self) -> int | None:
+        """The next owner may have written something newer before our last call took effect. The offset, if nothing is under way."""
         if self.live:
             log.info("partition given away", partition=self.partition)
         self.live = False
         self.loop.again.owe(self._doubtful)
         self._doubtful.clear()
+        self.loop.again.hand_over(self._is_mine, self._doubt_recorded)
+        return None if self.stale or self.broken or self._inherited else self.tenure.clean
+
+    def _is_mine(self, subject: str) -> bool:
+        return self.loop.wire.partition(self.upserts, subject) == self.partition
+
+    def _doubt_recorded(self, subject: str) -> Doubt | None:
+        result = self.ledger.results.get(subject)
+        return result.doubt if result else None
 
     def judge(self, messages: Sequence[Any]) -> Portion:
         """What is to be done about them, up to the calls. Whatever is raised (`Moved`, `KafkaException`, ours): nothing was committed."""
@@ -138,6 +143,7 @@ class Lane:
         for one in older:
             entries.audit(one.wish, "superseded", "by a newer one read with it")
         portion = Portion(self, entries, self._judge(newest, entries), messages[0].offset(), messages[-1].offset() + 1)
+        self._note_doubts(newest, portion, self.tenure.in_doubt(messages))
         if failpoints.mutant("ack-before-write"):
             portion.first = portion.end
             self.loop.member.commit(self.at(portion.first))
@@ -148,6 +154,7 @@ class Lane:
         try:
             if not self.live:
                 raise Moved("the partition was given away")
+            portion.entries.note_doubts(self.loop.again.doubts())
             self.transact(portion.entries, portion.end)
         except (Moved, KafkaException, TransientError):
             self.doubt(portion)
@@ -164,6 +171,7 @@ class Lane:
         wish = one.wish
         known = self.ledger.results.get(wish.subject)
         linked = self.loop.links.peer(wish.subject, self.system) or wish.target
+        strays = one.doubt.references if one.doubt else []
         return Resolved(
             wish=wish,
             references=verdict.references,
@@ -171,6 +179,8 @@ class Lane:
             linked=Ref.parse(linked).id if linked else None,
             decided=Ref.parse(one.decided).id if one.decided else one.decided,
             associations=known.associations if known else {},
+            again=one.again,
+            strays=frozenset(Ref.parse(peer).id for ref in strays if (peer := self.loop.links.peer(ref, self.system)) is not None),
         )
 
     def link_is_new(self, wish: Wish, answer: Written) -> bool:
@@ -191,7 +201,12 @@ class Lane:
             self.release(refs)
 
     def catch_up(self) -> None:
-        """All that waits, and all that we wrote, is held against the links as they are now."""
+        """All that waits, and all that we wrote, is held against the links as they are now. What the owner before left in doubt is ours."""
+        if self._inherited:
+            doubts = {result.subject: result.doubt for result in self.ledger.results.values() if result.doubt is not None}
+            for wish in self._inbox.last_written(self.ledger, *doubts):
+                self.loop.again.doubt([wish], doubts[wish.subject].until, doubts[wish.subject].references)
+            self._inherited = False
         refs = {reference.ref for waiting in self.ledger.waiting.values() for wish in waiting.wishes for reference in wish.references}
         self.release([ref for ref in sorted(refs) if self._resolve(ref) is not None])
         for result in list(self.ledger.results.values()):
@@ -205,7 +220,7 @@ class Lane:
         subject = self.ledger.holder(target)
         if subject is not None and peer is not None and peer != subject and Ref.parse(peer).system == Ref.parse(subject).system:
             log.warning("a record is claimed twice", target=target, one=subject, other=peer)
-            self.loop.again.owe(self._inbox.last_written(subject, self.ledger))
+            self.loop.again.owe(self._inbox.last_written(self.ledger, subject))
 
     def follow(self, arrival: Arrival) -> None:
         """A record is another one of the target's from now on: what we associated with the one before moves along."""
@@ -214,7 +229,7 @@ class Lane:
         before = Ref.parse(arrival.was or "").id
         for result in list(self.ledger.results.values()):
             if before in result.associations.values() and Ref.parse(arrival.ref).system == Ref.parse(result.subject).system:
-                self.loop.again.owe(self._inbox.last_written(result.subject, self.ledger))
+                self.loop.again.owe(self._inbox.last_written(self.ledger, result.subject))
 
     def expire(self) -> None:
         """What waited longer than the limit becomes a dead letter."""
@@ -247,6 +262,16 @@ class Lane:
             self._producer.abort_transaction(30)
             raise Moved(error.args[0].str()) from error
         entries.apply()
+        if offset is not None:
+            self.tenure.recorded(offset)
+
+    def _note_doubts(self, newest: Sequence[Received], portion: Portion, until: datetime | None) -> None:
+        """What a call may still go over is written once more when it cannot any longer."""
+        for one in newest:
+            if one.doubt is not None and one.doubt.until > now():
+                self.loop.again.doubt([one.wish], one.doubt.until, one.doubt.references)
+        if until is not None:
+            self.loop.again.doubt([one.wish for one, _ in portion.todo], until)
 
     def _receive(self, message: Any, entries: Entries) -> Received | None:
         try:

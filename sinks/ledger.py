@@ -11,19 +11,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from schemas.records import FacetState, Result, Waiting, Wish
+from schemas.records import Doubt, FacetState, Result, Waiting, Wish
 
 
 @dataclass(frozen=True)
 class Received:
     """A wish as it was read. `again`: it may have been overwritten since and has to be written once more;
-    `decided`: the ref that a person linked it to ("": none); `message` is Kafka's own."""
+    `decided`: the ref that a person linked it to ("": none); `message` is Kafka's own; `doubt`: what a call may have done to it, where
+    it is to be written again."""
 
     wish: Wish
     offset: int
     again: bool = False
     decided: str | None = None
     message: Any = field(default=None, repr=False, compare=False)
+    doubt: Doubt | None = None
 
     @property
     def facet(self) -> tuple[str, str]:
@@ -58,10 +60,11 @@ def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
         other = newest.pop(one.facet, None)
         if other is not None:
             again, decided = one.again or other.again, one.decided if one.decided is not None else other.decided
+            doubt = one.doubt.joined(other.doubt) if one.doubt else other.doubt
             if one.wish.version < other.wish.version:
                 one, other = other, one
             older.append(other)
-            one = replace(one, again=again, decided=decided)
+            one = replace(one, again=again, decided=decided, doubt=doubt)
         newest[one.facet] = one
     return list(newest.values()), older
 

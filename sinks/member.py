@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
@@ -24,6 +24,9 @@ GATHER = 0.05
 #: A seat lost for good so many times within so many seconds is somebody else's doing.
 REJOINS, WITHIN = 4, 120.0
 
+#: Beside an offset in the group: whoever was there has recorded all that it called.
+CLEAN = "nothing under way"
+
 Rebalanced = Callable[[Any, list[TopicPartition]], None]
 
 
@@ -35,6 +38,14 @@ class Stopped(Exception):
     """SIGTERM came while we waited: the batch is dropped, whoever is next reads it again."""
 
 
+class Place(NamedTuple):
+    """`at`: where to go on in a partition, which ends at `end`. `clean`: nothing was under way there (`hand_over`), or nobody was here."""
+
+    at: int
+    end: int
+    clean: bool
+
+
 def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while the process or the machine sleeps
 
@@ -42,12 +53,14 @@ def clock() -> float:
 class Member:
     """`name` is a static member: killed and started again it has its partitions at once. Two live ones must never share a name.
 
-    `given` and `taken` are called inside `consume` and `wait` only: they make the assignment (cooperative) and forget it.
+    `given`, `taken` and `lost` are called inside `consume` and `wait` only: they make the assignment (cooperative) and forget it.
     """
 
-    def __init__(self, settings: Settings, group: str, topic: str, name: str, stop: Event, given: Rebalanced, taken: Rebalanced) -> None:
+    def __init__(
+        self, settings: Settings, group: str, topic: str, name: str, stop: Event, given: Rebalanced, taken: Rebalanced, lost: Rebalanced
+    ) -> None:
         self._settings, self._group, self._topic, self._name = settings, group, topic, f"{settings.prefix}{group}.{name}"
-        self._stop, self._given, self._taken = stop, given, taken
+        self._stop, self._given, self._taken, self._gone = stop, given, taken, lost
         self._lease, self._waiting, self._lost = 0.0, False, False
         self._rejoined: deque[float] = deque(maxlen=REJOINS)
         self._offsets = consumer(settings, group)  # no member: inside its callbacks the member itself cannot be asked
@@ -66,7 +79,7 @@ class Member:
             fetch_wait_max_ms=50,
         )
         self._lost, self._lease = False, 0.0
-        self._consumer.subscribe([self._topic], on_assign=self._assign, on_revoke=self._taken, on_lost=self._taken)
+        self._consumer.subscribe([self._topic], on_assign=self._assign, on_revoke=self._taken, on_lost=self._gone)
 
     @property
     def lost(self) -> bool:
@@ -86,13 +99,22 @@ class Member:
         """At most so many messages, after a short while at the most. `ConfigError` where the topic is missing."""
         return [message for message in self._consumer.consume(count, GATHER) if self._is_good(message)]
 
-    def committed(self, partition: int) -> int:
-        """Where to go on. `KafkaException` while the broker is away."""
-        offset: int = self._offsets.committed([TopicPartition(self._topic, partition)], 30)[0].offset
-        return offset if offset >= 0 else OFFSET_BEGINNING
+    def committed(self, partition: int) -> Place:
+        """`KafkaException` while the broker is away."""
+        found = self._offsets.committed([TopicPartition(self._topic, partition)], 30)[0]
+        at, clean = (found.offset, found.metadata == CLEAN) if found.offset >= 0 else (OFFSET_BEGINNING, True)
+        return Place(at, self._offsets.get_watermark_offsets(found, 30)[1], clean)
 
-    def commit(self, here: TopicPartition) -> None:
-        self._consumer.commit(offsets=[here], asynchronous=False)
+    def commit(self, *here: TopicPartition) -> None:
+        found = self._consumer.commit(offsets=list(here), asynchronous=False)
+        if wrong := [one.error for one in found if one.error is not None]:
+            raise KafkaException(wrong[0])
+
+    def hand_over(self, offsets: Mapping[int, int]) -> None:
+        """By partition: the owner to come finds nothing under way. Nobody waits for it: where it is lost, something is written again."""
+        clean = [TopicPartition(self._topic, partition, offset, CLEAN) for partition, offset in offsets.items()]
+        if clean:
+            self._consumer.commit(offsets=clean, asynchronous=True)
 
     def seek(self, here: TopicPartition) -> None:
         self._consumer.seek(here)
@@ -101,15 +123,16 @@ class Member:
         """What a transaction needs to commit offsets in our name."""
         return self._consumer.consumer_group_metadata()
 
-    def hold(self, here: TopicPartition) -> None:
-        """Ask the coordinator whether we are still a member. `Moved` if not, or if nobody answers; `Stopped` when asked to end."""
+    def hold(self, here: Sequence[TopicPartition], anew: bool = False) -> None:
+        """Ask the coordinator whether we are still a member, if its last yes is too old (`anew`: in any case). `Moved` if not, or if
+        nobody answers; `Stopped` when asked to end."""
         if self._stop.is_set():
             raise Stopped
         asked = clock()
-        if asked < self._lease:
+        if asked < self._lease and not anew:
             return
         try:
-            self.commit(here)
+            self.commit(*here)
         except KafkaException as error:
             self._note(error.args[0])
             raise Moved(error.args[0].str()) from error

@@ -197,8 +197,9 @@ class Campaign:
         self.progress.console.print(f"{time.monotonic() - self._began:7.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: float = 120) -> None:
-    """Until the two agree and nobody has anything left to read; what is still wrong then goes into `outcome`."""
+def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: float = 150) -> None:
+    """Until the two agree and nobody has anything left to read; what is still wrong then goes into `outcome`. A late call is repeated
+    within 100 s."""
     until = time.monotonic() + seconds
     while not (verdict := system.compare())["agreed"] and time.monotonic() < until:
         crew.tend()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,21 @@ def test_a_company_that_was_merged_is_associated(bench: Bench) -> None:
     answer = bench.write_one(Resolved(contact(n, 1, a), {"company": one}))
     (survivor,) = [row["id"] for row in bench.sandbox.live("companies") if one in (row["properties"].get(MERGED) or "")]
     assert bench.companies_of(id_of(answer)) == {survivor: [1, 279]}
+
+
+def test_what_a_late_call_associated_goes(bench: Bench) -> None:
+    """Written again after a late call, a contact has its company as the primary one, and of the others only what people made."""
+    a, b, n = next(numbers), next(numbers), next(numbers)
+    one, two = id_of(bench.write_one(company(a, 1))), id_of(bench.write_one(company(b, 1)))
+    persons = bench.make("company", name="a person's")
+    answer = bench.write_one(Resolved(contact(n, 2, b), {"company": two}))
+    bench.sandbox.edit(entity="contact", key=id_of(answer), associate=persons)
+    with bench.sandbox.client() as client:
+        client.associate([(id_of(answer), one)])
+        client.disassociate([(id_of(answer), two)])
+    wish = replace(_known(contact(n, 2, b), answer, {"company": two}), again=True, strays=frozenset({one, two}))
+    assert bench.write_one(wish) == Written(id_of(answer), "known", {"company": two})
+    assert bench.companies_of(id_of(answer)) == {two: [1, 279], persons: [279]}
 
 
 def test_a_record_that_was_deleted_is_made_again(bench: Bench) -> None:

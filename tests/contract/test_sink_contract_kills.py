@@ -1,0 +1,156 @@
+"""What every sink inherits: a call that takes effect late does not stay, whoever was killed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Event
+from unittest import mock
+
+import pytest
+
+from schemas.records import Doubt, now
+from sinks import attempts
+from sinks.again import AGAIN, DOUBT
+from sinks.base import Sink, run
+from sinks.contract import Resolved
+from tests.contract.sink_memory import Memory
+from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
+from weighlock.errors import AuthError, TransientError
+
+SUBJECT = company(1, 0).subject
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "LONGEST_WAIT", 0.2)
+
+
+@pytest.fixture
+def killed() -> Iterator[Callable[[], object]]:
+    """Within `with killed():` a sink that ends says nothing more to anybody, as after kill -9."""
+    dead: list[Sink] = []
+
+    @contextmanager
+    def killing() -> Iterator[None]:
+        with mock.patch.object(Sink, "close", lambda sink: dead.append(sink)):
+            yield
+
+    yield killing
+    for sink in dead:
+        sink.again._due.clear()
+        sink.close()
+
+
+@pytest.fixture
+def desk(stack, prefix: str, tmp_path) -> Desk:  # type: ignore[no-untyped-def]
+    return Desk(stack.kafka, stack.registry, prefix, None, tmp_path)
+
+
+@pytest.fixture
+def target() -> Memory:
+    found = Memory()
+    found.longest_call = 3.0
+    return found
+
+
+def until(desk: Desk, complain: Callable[[], None], **events: int) -> None:
+    eventually(lambda: complain() or desk.audit()[SUBJECT] == events, what=f"{events}: {desk.audit()}")
+
+
+def late(target: Memory) -> None:
+    """The call with the older name takes effect now."""
+    target.held[SUBJECT] = Resolved(company(1, 1, name="old"))
+
+
+def two_calls_of_which_the_first_is_late(desk: Desk, target: Memory) -> None:
+    """One run of a sink; the first call has no answer and takes effect when the run is over."""
+
+    def lose_one(batch: Sequence[Resolved]) -> None:
+        if len(target.batches) == 1:
+            raise TransientError("no answer", ambiguous=True)
+
+    target.trouble = lose_one
+    with sink_running(desk, target) as complain:
+        for version, name in ((1, "old"), (2, "new")):
+            desk.send(company(1, version, name=name))
+            until(desk, complain, written=version)
+    late(target)
+
+
+def it_is_repeated(desk: Desk, target: Memory) -> None:
+    with sink_running(desk, target) as complain:
+        until(desk, complain, written=2, rewritten=1)
+        assert target.held[SUBJECT].wish.properties["name"] == "new"
+        assert desk.results()[SUBJECT].doubt is None
+
+
+def test_killed_after_a_call_without_an_answer(desk: Desk, target: Memory, killed) -> None:  # type: ignore[no-untyped-def]
+    """The result says that a call may take effect late: whoever has the partition then writes what was written last once more."""
+    with killed():
+        two_calls_of_which_the_first_is_late(desk, target)
+    it_is_repeated(desk, target)
+
+
+def test_stopped_after_a_call_without_an_answer(desk: Desk, target: Memory) -> None:
+    """A stop passes the doubt on: it is the next owner who repeats the call, once."""
+    two_calls_of_which_the_first_is_late(desk, target)
+    it_is_repeated(desk, target)
+
+
+def test_killed_in_a_call(desk: Desk, target: Memory, killed) -> None:  # type: ignore[no-untyped-def]
+    """Nothing was recorded: what the next owner writes first is in doubt, for the call of the dead one may take effect after it."""
+    target.afterwards = AuthError("dies in the call")
+    desk.send(company(1, 1, name="old"))
+    with killed(), pytest.raises(AuthError):
+        run(desk.settings, desk.wire, target, "here", Event())
+    target.afterwards = None
+    with sink_running(desk, target) as complain:
+        until(desk, complain, written=1)
+        desk.send(company(1, 2, name="new"))
+        until(desk, complain, written=2)
+        late(target)
+        until(desk, complain, written=2, rewritten=1)
+    assert target.held[SUBJECT].wish.properties["name"] == "new"
+    assert desk.results()[SUBJECT].doubt is None
+
+
+def test_nothing_is_in_doubt_after_a_stop(desk: Desk, target: Memory) -> None:
+    """Neither what the first sink of all writes, nor what the next one does after a good end, is written twice."""
+    for version in (1, 2):
+        with sink_running(desk, target) as complain:
+            desk.send(company(1, version, name=f"v{version}"))
+            until(desk, complain, written=version)
+            assert desk.results()[SUBJECT].doubt is None
+
+
+def test_a_doubt_that_is_told(desk: Desk, target: Memory) -> None:
+    """What a sink that woke up sends to the owner of today is written at once, and again when its call has taken effect at the latest."""
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 1, name="old"), company(1, 2, name="new"))
+        eventually(lambda: complain() or sum(desk.audit()[SUBJECT].values()) == 2)
+        doubt = Doubt(until=now() + timedelta(seconds=3), references=[])
+        desk.send(company(1, 1, name="old"), headers=((AGAIN, b"1"), (DOUBT, doubt.model_dump_json().encode())))
+        eventually(lambda: complain() or desk.audit()[SUBJECT]["rewritten"] == 1)
+        assert desk.results()[SUBJECT].doubt == doubt
+        late(target)
+        eventually(lambda: complain() or desk.audit()[SUBJECT]["rewritten"] == 2)
+    assert target.held[SUBJECT].wish.properties["name"] == "new"
+
+
+def test_what_a_late_call_may_have_associated(desk: Desk, target: Memory) -> None:
+    """A wish that is written again is told what the older one, whose call came late, would have associated it with."""
+    person = contact(1, 0, 1).subject
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 1), company(2, 1))
+        eventually(lambda: complain() or len(desk.audit()) == 2)
+        for version, firm in ((1, 1), (2, 2)):
+            desk.send(contact(1, version, firm))
+            eventually(lambda version=version: complain() or desk.audit()[person]["written"] == version)
+        assert not target.held[person].again
+        desk.send(contact(1, 1, 1), headers=((AGAIN, b"1"),))
+        eventually(lambda: complain() or desk.audit()[person]["rewritten"] == 1)
+    held = target.held[person]
+    one, two = (company(n, 0).subject[-4:] for n in (1, 2))
+    assert (held.again, held.references, held.strays) == (True, {"company": two}, {one})
