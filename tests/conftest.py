@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 import pytest
@@ -24,15 +27,8 @@ class Brokers:
     local: Stack | None = None
 
 
-@pytest.fixture(scope="session", autouse=True)
-def run_marker() -> str:
-    """The mark that every process started by this run carries in its environment (`WEIGHLOCK_RUN`)."""
-    return processes.run_id()
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    """The Kafka and registry of this run. Take `local_stack` instead to kill the broker."""
+@contextmanager
+def kafka_and_registry(folder: Path) -> Iterator[Brokers]:
     kafka, registry = os.environ.get("WEIGHLOCK_KAFKA"), os.environ.get("WEIGHLOCK_REGISTRY")
     if kafka and registry:
         yield Brokers(kafka, registry)
@@ -42,8 +38,57 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
         with containers() as (kafka, registry):
             yield Brokers(kafka, registry)
     else:
-        with Stack(tmp_path_factory.mktemp("stack")) as local:
+        with Stack(folder) as local:
             yield Brokers(local.kafka, local.registry, local)
+
+
+class OneForAll:
+    """With `pytest -n`: the process that hands out the tests starts Kafka and the registry, and the ones that run them find both in
+    their environment, which they inherit."""
+
+    def __init__(self) -> None:
+        self._closing = ExitStack()
+
+    def pytest_xdist_setupnodes(self) -> None:
+        folder = Path(self._closing.enter_context(TemporaryDirectory()))
+        brokers = self._closing.enter_context(kafka_and_registry(folder))
+        os.environ.update(WEIGHLOCK_KAFKA=brokers.kafka, WEIGHLOCK_REGISTRY=brokers.registry)
+
+    def pytest_unconfigure(self) -> None:
+        self._closing.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(OneForAll())
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs in the same process: a file's tests, for its fixtures; and all tests that kill a broker, for they share a second one."""
+    for item in items:
+        killer = "local_stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("broker" if killer else item.path.stem))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties:
+            if name == "says":
+                terminalreporter.write_line(value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_marker() -> str:
+    """The mark that every process started by this run carries in its environment (`WEIGHLOCK_RUN`)."""
+    return processes.run_id()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """The Kafka and registry of this run. Take `local_stack` instead to kill the broker."""
+    with kafka_and_registry(tmp_path_factory.mktemp("stack")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,8 @@ FAULTS = (
     _crm("slow", "slow", "/crm/", seconds=1.5),
     _crm("associations: reset after the commit", "reset-after", "/associations/"),
     _crm("search behind", "stale-search", "/search"),
+    _crm("search minutes late", "late-search", "/search", seconds=120),
+    _crm("expired token", "expire-token", "/batch/", times=1),
     _erp("429 with Retry-After", "status", status=429, headers={"Retry-After": "1"}),
     _erp("429 without Retry-After", "status", status=429),
     _erp("500", "status", status=500, body={"message": "An error has occurred."}),

@@ -80,7 +80,7 @@ def refused(run: Run) -> None:
     system = run.system
     run.keep(WRONG, "hubspot.token")
     said = {**BEARER, "message": f"unknown {WRONG['hubspot.token']}", "category": "INVALID_AUTHENTICATION"}
-    system.fault(system.crm, path="properties", kind="status", args={"status": 401, "body": said})
+    system.fault(system.crm, path="properties", kind="status", times=2, args={"status": 401, "body": said})
     assert run.command("setup", "hubspot") == 3
     run.keep(CANARIES, "hubspot.token")
     system.prepare()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -247,6 +248,15 @@ def test_half_a_character_breaks_nothing() -> None:
     assert isinstance(found, RejectedError)
     assert found.reason.encode()
     assert (found.response or "").encode()
+
+
+def test_one_refusal_of_the_token_is_not_believed() -> None:
+    """§8: a 401 is tried once more, also where there is no other token; two of them end it."""
+    for refusals, ends in ((1, False), (2, True)):
+        statuses = iter([401] * refusals + [200] * 2)
+        one = client(lambda request: httpx.Response(next(statuses), json={"results": []}))  # noqa: B023
+        with pytest.raises(AuthError) if ends else nullcontext():
+            one.property_definitions("company")
 
 
 def test_the_token_is_in_no_message() -> None:

@@ -236,7 +236,8 @@ class HubSpot:
                     inputs.append({"id": contact, "after": after})
         return found
 
-    def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False) -> Json:
+    def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False, last: bool = False) -> Json:
+        """`last`: a 401 is final. The first one is followed by a look for another token and one more try (facts/hubspot.md §8)."""
         (self._searches if search else self._burst).take()
         self._day.take()
         what, token = f"{method} {path}", self._token
@@ -245,8 +246,8 @@ class HubSpot:
         except httpx.TransportError as error:
             raise transport_error(error, what) from None
         self._day.learn(response.headers)
-        if response.status_code == 401 and self._changed(token):
-            return self._call(method, path, body, search=search)
+        if response.status_code == 401 and (self._changed(token) or not last):
+            return self._call(method, path, body, search=search, last=self._token == token)
         answer: Json | None = None
         if response.content:
             try:
@@ -261,7 +262,7 @@ class HubSpot:
         raise error_of(response.status_code, answer, what, headers=response.headers, zone=self._zone)
 
     def _changed(self, refused: str) -> bool:
-        """Is there another token than the one that was refused? Each one is tried once."""
+        """Is there another token than the one that was refused?"""
         if self._token == refused and (now := self._again()) is not None and now.url == self._settings.url:
             self._token = now.token.get_secret_value()
         return self._token != refused
