@@ -43,7 +43,7 @@ def kafka_and_registry(folder: Path) -> Iterator[Brokers]:
 
 
 class OneForAll:
-    """With `pytest -n`: the process that hands out the tests starts Kafka and the registry, and the ones that run them find both in
+    """With `pytest -n 2 --dist loadfile`: the process that hands out the tests starts Kafka and the registry, and the ones that run them find both in
     their environment, which they inherit."""
 
     def __init__(self) -> None:
@@ -61,14 +61,6 @@ class OneForAll:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(OneForAll())
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs in the same process: a file's tests, for its fixtures; and all tests that kill a broker, for they share a second one."""
-    for item in items:
-        killer = "local_stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("broker" if killer else item.path.stem))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
