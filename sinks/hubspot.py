@@ -8,7 +8,7 @@ from functools import partial
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
 from sinks.hubspot_aliases import Aliases
-from sinks.hubspot_companions import Companions
+from sinks.hubspot_companions import BEFORE, Companions
 from sinks.hubspot_match import Matcher, portions
 from sinks.hubspot_setup import Definitions, missing
 from weighlock.clients.hubspot import BATCH, HubSpot
@@ -65,7 +65,7 @@ class Writer:
         answers |= self._upsert([*known.upsert, *new.upsert])
         answers |= self._settle_conflicts(usual, answers)
         if self._kind == "contact":
-            answers |= Companions(self._client, self._ask, self._matcher.companies).associate(wishes, answers)
+            answers |= Companions(self._client, self._ask).associate(wishes, answers)
         return answers | self.write([*known.later, *new.later, *clash])  # they wait for the fate of one that wants the same
 
     def _follow(self, decided: Sequence[Resolved]) -> dict[str, Answer]:
@@ -92,10 +92,14 @@ class Writer:
         """By record id, our key with the rest: from then on the record is ours."""
         answers: dict[str, Answer] = {}
         for some in portions(list(adopt.items()), BATCH):
-            rows = {id: _properties(one.wish) for id, one in some}
+            rows = {id: {**_properties(one.wish), **self._company_before(id, one)} for id, one in some}
             found = self._ask(partial(self._client.update, self._kind, rows), [one.wish for _, one in some])
             answers |= {one.wish.subject: _answer(one, found[id], "adopted") for id, one in some}
         return answers
+
+    def _company_before(self, id: str, one: Resolved) -> dict[str, str | None]:
+        """What people had made of a contact until now. Where the record was ours already, what it has is perhaps our work."""
+        return {BEFORE: self._matcher.companies.get(id)} if self._kind == "contact" and id != one.written else {}
 
     def _settle_conflicts(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
         """A value is held by a record that the match did not see: look at that record, once."""

@@ -15,8 +15,9 @@ from weighlock.clients.hubspot import BATCH, PAIRED, PAIRS, HubSpot
 from weighlock.clients.hubspot_answers import Item
 from weighlock.errors import TransientError
 
-#: Beside `company` in a contact's associations: the company that people had associated it with when we adopted it. It is never taken away.
-KEPT = "company kept"
+#: Our property with the id of the company that people had associated a contact with when we adopted it: written with our key, in one call,
+#: so that no crash comes between the two. That association is never taken away.
+BEFORE = "acumatica_company_before"
 #: So often what was answered and is not there is done at once; then as after any failure.
 ROUNDS = 2
 #: Contact id, company id.
@@ -24,10 +25,10 @@ Pair = tuple[str, str]
 
 
 class Companions:
-    """For one batch of contacts. `before`: the primary company that each contact (by id) had when it was matched."""
+    """For one batch of contacts."""
 
-    def __init__(self, client: HubSpot, ask: Ask, before: Mapping[str, str]) -> None:
-        self._client, self._ask, self._before = client, ask, before
+    def __init__(self, client: HubSpot, ask: Ask) -> None:
+        self._client, self._ask = client, ask
 
     def associate(self, wishes: Sequence[Resolved], answers: Mapping[str, Answer]) -> dict[str, Answer]:
         """The new company first, then the one that we made before is taken away, but for what people had made. Gives the answers anew.
@@ -43,12 +44,10 @@ class Companions:
                 continue
             old = one.associations.get("company") if answer.id == one.written else None
             new = one.references.get("company")
-            there = self._before.get(answer.id) if answer.origin == "adopted" and one.written is None else None
-            kept = one.associations.get(KEPT) if answer.id == one.written else there
-            done[one.wish.subject] = _with_company(answer, new, kept)
+            done[one.wish.subject] = Written(answer.id, answer.origin, {} if new is None else {"company": new}, answer.note)
             if new is not None and (new != old or one.again):
                 make[answer.id, new] = one
-            drop |= {(answer.id, gone): one for gone in {old, *one.strays} - {new, kept} if gone is not None}
+            drop |= {(answer.id, gone): one for gone in {old, *one.strays} - {new} if gone is not None}
         done |= self._make(make)
         self._part({pair: one.wish for pair, one in drop.items() if isinstance(done[one.wish.subject], Written)}, make)
         return done
@@ -74,10 +73,11 @@ class Companions:
         now = self._now(company for _, company in pairs)
         return [(contact, company) for contact, company in pairs if not held[contact].get(now.get(company, company))]
 
-    def _part(self, pairs: Mapping[Pair, Wish], kept: Iterable[Pair]) -> None:
-        """A company that people merged answers under its new id: what was made with that one stays."""
-        now = self._now(company for _, company in pairs)
-        stay = {*kept}
+    def _part(self, pairs: Mapping[Pair, Wish], made: Iterable[Pair]) -> None:
+        """A company that people merged answers under its new id: what was made with that one stays, and what people had made."""
+        before = self._before(contact for contact, _ in pairs)
+        now = self._now([*(company for _, company in pairs), *before.values()])
+        stay = {*made, *((contact, now.get(company, company)) for contact, company in before.items())}
         gone = {(contact, now[company]): wish for (contact, company), wish in pairs.items() if company in now}
         left = [pair for pair in gone if pair not in stay]
         for _ in range(ROUNDS):
@@ -87,6 +87,13 @@ class Companions:
             left = [(contact, company) for contact, company in left if company in held[contact]]
         if left:
             self._complain("take apart", left)
+
+    def _before(self, contacts: Iterable[str]) -> dict[str, str]:
+        """The company that people had associated each contact with, for those that had one."""
+        found: list[Item] = []
+        for some in portions(list(dict.fromkeys(contacts)), BATCH):
+            found += self._ask(partial(self._client.read, "contact", some, [BEFORE]), ())
+        return {item.id: company for item in found if (company := item.properties.get(BEFORE))}
 
     def _held(self, pairs: Iterable[Pair]) -> dict[str, dict[str, bool]]:
         held: dict[str, dict[str, bool]] = {}
@@ -105,8 +112,3 @@ class Companions:
         some = ", ".join("-".join(pair) for pair in pairs[:3])
         said = f"HubSpot was asked {ROUNDS} times to {what} {len(pairs)} pairs of contact and company, and has not: {some}"
         raise TransientError(said, ambiguous=True)
-
-
-def _with_company(answer: Written, company: str | None, kept: str | None) -> Written:
-    made = {name: id for name, id in (("company", company), (KEPT, kept)) if id is not None}
-    return Written(answer.id, answer.origin, made, answer.note)

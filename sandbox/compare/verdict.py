@@ -197,7 +197,7 @@ def untouched(verdict: Verdict, side: Held, wanted: Mapping[str, Wanted], before
             continue
         new = side.live[ref]
         record = wanted.get(side.key(new))
-        ours = {side.key_name, *record.values, "hs_additional_emails"} if record else {side.key_name}
+        ours = {side.key_name, *record.values, "hs_additional_emails", "acumatica_company_before"} if record else {side.key_name}
         if side.key(old) and side.key(old) != side.key(new):
             verdict.altered.append(f"rule 15: {side.describe(ref)}: its key was {side.key(old)!r} and is {side.key(new)!r}")
         elif record and not side.key(old) and not any(ref in before.get(m, ()) for m in (record.match, record.match_at_reset)):

@@ -29,12 +29,13 @@ def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
 @dataclass(frozen=True)
 class Target:
     """One object of HubSpot: our unique property in it, by what a record that was there before may be found (property, canonical field),
-    and its properties."""
+    its properties, and `notes`: properties that the sink keeps for itself (sinks/hubspot_companions.py)."""
 
     object: str
     key: Field
     match: tuple[str, str]
     fields: tuple[Field, ...]
+    notes: tuple[Field, ...] = ()
 
     def properties(self, record: Record) -> dict[str, str | None]:
         """Every property we own, as text. `RejectedError` naming the one that HubSpot cannot hold."""
@@ -86,6 +87,7 @@ CONTACT = Target(
         _row("acumatica_contact_id", "number", "Acumatica contact ID"),
         _row("acumatica_active", "active", "Acumatica active", BOOL),
     ),
+    (_row("acumatica_company_before", "", "Company before Acumatica"),),
 )
 
 TARGETS: tuple[Target, ...] = (COMPANY, CONTACT)
@@ -99,7 +101,7 @@ def key_value(tenant: str, ref: str) -> str:
 def definitions(target: Target) -> list[dict[str, Any]]:
     """The properties of ours that this object needs, as HubSpot's API takes them (facts/hubspot.md §4, §14.6); the key first."""
     ours = (field for field in target.fields if field.vendor.startswith(OURS))
-    return [_definition(target.key, unique=True), *(_definition(field, unique=False) for field in ours)]
+    return [_definition(target.key, unique=True), *(_definition(field, unique=False) for field in (*ours, *target.notes))]
 
 
 def _definition(field: Field, *, unique: bool) -> dict[str, Any]:

@@ -245,6 +245,18 @@ def test_what_people_associated_stays(bench: Bench) -> None:
     assert (id_of(answer), set(bench.companies_of(there))) == (there, {one, three})
 
 
+def test_what_people_associated_stays_after_a_crash(bench: Bench) -> None:
+    """Rule 6: a sink that dies between adopting a contact and recording it leaves in HubSpot which company people had given it."""
+    n, a, b = (next(numbers) for _ in range(3))
+    one, two = (id_of(bench.write_one(company(number, 1))) for number in (a, b))
+    there = bench.make("contact", email=f"crash{n}@x.example")
+    bench.sandbox.edit(entity="contact", key=there, associate=one)
+    bench.write_one(Resolved(contact(n, 1, a, email=f"crash{n}@x.example"), {"company": one}))  # and nobody records it
+    answer = bench.write_one(Resolved(contact(n, 1, a, email=f"crash{n}@x.example"), {"company": one}))
+    moved = bench.write_one(_known(contact(n, 2, b, email=f"crash{n}@x.example"), answer, {"company": two}))
+    assert (id_of(moved), set(bench.companies_of(there))) == (there, {one, two})
+
+
 def test_a_contact_moves_to_another_company(bench: Bench) -> None:
     """The new company becomes the primary one, the one that we made before goes, one that a person made stays; no call is repeated."""
     a, b, other, n = (next(numbers) for _ in range(4))
