@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import NoReturn
 
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Resolved, Written
@@ -53,20 +54,30 @@ class Companions:
         return done
 
     def _make(self, pairs: Mapping[Pair, Resolved]) -> dict[str, Answer]:
-        """The refusals, by subject."""
-        refused: dict[str, Answer] = {}
+        """The refusals, by subject. A company that people merged may be refused under its old id (facts/hubspot.md does not know)."""
+        refused = self._make_as_named(pairs)
+        now = self._now(company for _, company in refused) if refused else {}
+        moved = {(contact, company): (contact, now.get(company, company)) for contact, company in refused}
+        again = {new: pairs[old] for old, new in moved.items() if new != old}
+        refused = {pair: refusal for pair, refusal in refused.items() if moved[pair] == pair} | self._make_as_named(again)
+        return {{**pairs, **again}[pair].wish.subject: refusal for pair, refusal in refused.items()}
+
+    def _make_as_named(self, pairs: Mapping[Pair, Resolved]) -> dict[Pair, Answer]:
+        refused: dict[Pair, Answer] = {}
         left = list(pairs)
         for _ in range(ROUNDS):
             if not left:
                 return refused
             for some in portions(left, PAIRS):
                 refusals = self._ask(partial(self._client.associate, some), [pairs[pair].wish for pair in some])
-                refused |= {pairs[pair].wish.subject: refusal for pair, refusal in refusals.items()}
-            left = [pair for pair in left if pairs[pair].wish.subject not in refused]
+                refused |= refusals
+            left = [pair for pair in left if pair not in refused]
             held = self._held(left)
             left = [(contact, company) for contact, company in left if not held[contact].get(company)]
             left = self._not_merged(left, held) if left else []
-        return refused if not left else self._complain("associate", left)
+        if left:
+            self._complain("associate", left)
+        return refused
 
     def _not_merged(self, pairs: Sequence[Pair], held: Mapping[str, Mapping[str, bool]]) -> list[Pair]:
         """Those that are not there under the id of the company that theirs was merged into, either."""
@@ -108,7 +119,7 @@ class Companions:
             found += self._ask(partial(self._client.read, "company", some, [MERGED]), ())
         return {id: item.id for item in found for id in item.ids()}
 
-    def _complain(self, what: str, pairs: Sequence[Pair]) -> dict[str, Answer]:
+    def _complain(self, what: str, pairs: Sequence[Pair]) -> NoReturn:
         some = ", ".join("-".join(pair) for pair in pairs[:3])
         said = f"HubSpot was asked {ROUNDS} times to {what} {len(pairs)} pairs of contact and company, and has not: {some}"
         raise TransientError(said, ambiguous=True)

@@ -25,7 +25,8 @@ def _ends(call: Call, one: str, other: str) -> tuple[Record, Record]:
     """Both records; 400 if one is not there or is of another type."""
     pairs = ((_one(call), one), (_other(call), other))
     found = [call.portal.find(kind, id) for kind, id in pairs]
-    wrong = [(kind.name, id) for (kind, id), record in zip(pairs, found, strict=True) if record is None]
+    merged = call.portal.merged if call.portal.switches.merged_ends == "refused" else {}
+    wrong = [(kind.name, id) for (kind, id), record in zip(pairs, found, strict=True) if record is None or id in merged]
     if wrong:
         raise invalid_pair(wrong)
     first, second = found

@@ -50,6 +50,9 @@ class Switches(BaseModel):
     archived_key: Literal["new", "conflict"] = Field(
         default="new", description="a unique value of an archived record: new = released, conflict = still taken"
     )
+    merged_ends: Literal["forwarded", "refused"] = Field(
+        default="forwarded", description="associating with the old id of a merged record: with the one it is now, or an error of a 207"
+    )
     unique_key_case: Literal["insensitive", "sensitive"] = Field(
         default="insensitive", description="whether ABC and abc are one value of a unique property"
     )

@@ -249,6 +249,7 @@ UNKNOWN: dict[str, dict[str, str]] = {
         "Retry-After": "retry_after",
         "the key of an archived record": "archived_key",
         "case of a key": "unique_key_case",
+        "the old id of a merged record in an association": "merged_ends",
         "texts too long": "too_long",
         "automatic companies": "auto_company",
         "a property read late": "property_lag_seconds",

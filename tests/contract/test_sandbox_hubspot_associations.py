@@ -156,6 +156,17 @@ def test_a_merge_takes_the_associations_along(portal: Hub) -> None:
         assert portal.properties("contacts", person, "associatedcompanyid")["associatedcompanyid"] == new
 
 
+@pytest.mark.parametrize(("switch", "status"), [("forwarded", 200), ("refused", 207)])
+def test_the_old_id_of_a_merged_company(switch: str, status: int) -> None:
+    """§14.3, switch merged_ends: an association with the old id is one with the record of today, or an error of a 207."""
+    with hub(merged_ends=switch) as portal:
+        contact, (a, b) = people(portal)
+        new = portal.post(f"{OBJECTS}/companies/merge", {"primaryObjectId": a, "objectIdToMerge": b}).json()["id"]
+        for company, expected in ((b, status), (new, 200)):
+            assert portal.post(f"{PAIR}/associate/default", inputs((contact, company))).status_code == expected
+            assert set(held(portal, contact)) == ({new} if expected == 200 else set())
+
+
 def test_associations_in_the_form_of_v3(portal: Hub) -> None:
     """§5.1, §5.2: v3 names its labels, adds them one by one, and lists each as a row of its own; ids are texts."""
     contact, (company, other) = people(portal)

@@ -19,8 +19,8 @@ numbers = itertools.count(1)
 WIDE = ("burst_limit=100000", "associations_limit=100000", "search_limit=1000", "search_delay_seconds=0")
 
 
-def started(folder: Path) -> Sandbox:
-    found = Sandbox(folder, *itertools.chain.from_iterable(("--set", switch) for switch in WIDE))
+def started(folder: Path, *switches: str) -> Sandbox:
+    found = Sandbox(folder, *itertools.chain.from_iterable(("--set", switch) for switch in (*WIDE, *switches)))
     with found.client() as client:
         setup(client, (table.GROUP["name"], table.GROUP["label"]), definitions())
     return found
