@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from producers.acumatica_gone import Gone, Known
-from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, ref_of
+from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, askable, ref_of
 from producers.acumatica_walk import STAMP, Ask, Position, Walk
 from producers.base import Change, Page, Refused
 from schemas.headers import Passage, new_trace
 from weighlock import failpoints
 from weighlock.clients.acumatica import Acumatica, Reads
 from weighlock.clients.acumatica_values import Row, any_of, instant, literal
-from weighlock.errors import RejectedError, TransientError
+from weighlock.errors import RejectedError, TransientError, brief, sayable
 from weighlock.settings import Schedule, Settings
 
 #: Room for the codes in one `$filter`, encoded: IIS takes 2,048 characters of query where nobody has raised it.
@@ -74,9 +74,10 @@ class AcumaticaSource:
             by_key = full or self._filters_by_key(table)
             ask = walk.ask(position, by_key, skipping)
             rows = self._rows(table, ask)
-            if any(row.get(table.key) is None for row in rows):
+            keys = [row.get(table.key) if table.usable(row.get(table.key)) else None for row in rows]
+            if rows and not any(key is not None for key in keys):
                 raise RejectedError(f"Acumatica lists rows of {table.name} without {table.key}: there is no paging without it")
-            turn = walk.turn(position, [row[table.key] for row in rows], by_key, skipping)
+            turn = walk.turn(position, keys, by_key, skipping)
             if not turn.counts:
                 return Page((), turn.position, turn.more)
             gathering = _Gathering(self, "snapshot" if full else "upsert", self._client.now())
@@ -107,9 +108,12 @@ class AcumaticaSource:
         if table.entity not in self._by_key:
             select = [table.key, STAMP]
             rows = self._client.list(table.name, select, top=1)
-            if not rows or rows[0].get(STAMP) is None:
+            if not rows or not table.usable(rows[0].get(table.key)):
                 return False
-            since, key = instant(rows[0][STAMP]) - timedelta(seconds=1), rows[0][table.key]
+            try:
+                since, key = instant(rows[0][STAMP]) - timedelta(seconds=1), rows[0][table.key]
+            except (KeyError, TypeError, ValueError, OverflowError):  # that one row has no stamp that could be asked for
+                return False
             composed = f"{STAMP} ge {literal(since)} and {table.key} ge {literal(key)}"
             self._by_key[table.entity] = bool(self._client.list(table.name, select, filter=composed, top=1))
         return self._by_key[table.entity]
@@ -140,7 +144,7 @@ class _Gathering:
 
     def add_contacts_of(self, customers: Sequence[Row]) -> None:
         """Contacts do not change when their account becomes a customer: read those of customers that we had not looked at yet."""
-        new = [row for row in customers if row.get("id") and row["id"] not in self._source._visited]
+        new = [row for row in customers if isinstance(row.get("id"), str) and row["id"] not in self._source._visited]
         for _, filter in any_of("BusinessAccount", _codes(new, CUSTOMER.key), CONTACT_FILTER_ROOM):
             self.add(CONTACT, self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter))
         self._visited += [row["id"] for row in new]
@@ -167,7 +171,7 @@ class _Gathering:
         try:
             record = table.record_of(row, self._change, self._read_at, **own)
         except RejectedError as error:
-            key = ref_of(table.entity, str(row.get("id") or row.get(table.key)))
+            key = ref_of(table.entity, sayable(brief(str(row.get("id") or row.get(table.key)))))
             self._refused.append(Refused(key, as_text(row), error, passage))
         else:
             self._changes.append(Change(table.topic, record.ref, record, passage))
@@ -177,22 +181,22 @@ class _Gathering:
         """The rows, and by code the ref of each customer that they name. A code that is nobody's may have been renamed between
         the two calls: those rows and their codes are read once more."""
         parties = self._parties(_codes(rows, "BusinessAccount"))
-        lost = [row for row in rows if row.get("id") and (code := _code(row, "BusinessAccount")) and code not in parties]
+        lost = [row for row in rows if _is_lost(row, parties)]
         if not lost:
             return list(rows), parties
         again: dict[Any, Row] = {}
         for _, filter in any_of(CONTACT.key, [row[CONTACT.key] for row in lost], FILTER_ROOM - 500):
-            again |= {row.get("id"): row for row in self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter)}
+            again |= {str(row.get("id")): row for row in self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter)}
         moved = [row for row in lost if _code(again.get(row["id"], row), "BusinessAccount") != _code(row, "BusinessAccount")]
         parties |= self._parties(_codes([again[row["id"]] for row in moved], "BusinessAccount"))
-        return [again.get(row.get("id"), row) for row in rows], parties
+        return [again.get(str(row.get("id")), row) for row in rows], parties
 
     def _parties(self, codes: Sequence[str]) -> dict[str, str]:
         """Narrow list calls, as few as fit (facts §13.1: codes alone are one view)."""
         found: dict[str, str] = {}
         for _, filter in any_of(CUSTOMER.key, codes, FILTER_ROOM):
             for row in self._client.list(CUSTOMER.name, [CUSTOMER.key], filter=filter):
-                if (code := _code(row, CUSTOMER.key)) and row.get("id"):
+                if (code := _code(row, CUSTOMER.key)) and isinstance(row.get("id"), str):
                     found[code] = ref_of(CUSTOMER.entity, row["id"])
         return found
 
@@ -201,11 +205,11 @@ def _owner(row: Row, parties: Mapping[str, str]) -> dict[str, str | None]:
     """Whose the contact is, or why it is out of scope."""
     code = _code(row, "BusinessAccount")
     if row.get("Type") != "Contact":
-        return {"party": None, "scope": f"type {row.get('Type')}, not Contact"}
+        return {"party": None, "scope": f"type {sayable(brief(str(row.get('Type'))))}, not Contact"}
     if code is None:
         return {"party": None, "scope": "no business account"}
     if code not in parties:
-        return {"party": None, "scope": f"business account {row['BusinessAccount'].strip()} is no customer"}
+        return {"party": None, "scope": f"business account {sayable(brief(row['BusinessAccount'].strip()))} is no customer"}
     return {"party": parties[code], "scope": None}
 
 
@@ -217,7 +221,13 @@ def _code(row: Row, field: str) -> str | None:
 
 def _codes(rows: Sequence[Row], field: str) -> list[str]:
     """Distinct codes to ask for, as they are written, in the order in which they come."""
-    return list({code: row[field].strip() for row in rows if (code := _code(row, field)) is not None}.values())
+    return list({code: row[field].strip() for row in rows if (code := _code(row, field)) is not None and askable(code)}.values())
+
+
+def _is_lost(row: Row, parties: Mapping[str, str]) -> bool:
+    """Does it name a customer that was not found, and can it be asked for again?"""
+    code = _code(row, "BusinessAccount")
+    return bool(row.get("id")) and code is not None and code not in parties and askable(code) and CONTACT.usable(row.get(CONTACT.key))
 
 
 def _digest(row: Row) -> str:
@@ -227,5 +237,5 @@ def _digest(row: Row) -> str:
 def _source_at(row: Row, otherwise: datetime) -> datetime:
     try:
         return instant(row[STAMP])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return otherwise.astimezone(UTC)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, get_args
+from urllib.parse import quote_plus
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,11 +17,13 @@ from schemas.records import AcumaticaRow, SourceAcumaticaContact, SourceAcumatic
 from schemas.refs import Ref
 from schemas.topics import SOURCE_CONTACT, SOURCE_CUSTOMER, Topic
 from weighlock.clients.acumatica_values import Row, instant
-from weighlock.errors import RejectedError
+from weighlock.errors import RejectedError, brief
 
 SYSTEM = "acumatica"
 #: What we add to a row ourselves.
 OWN = frozenset({"ref", "change", "modified_at", "read_at", "party", "scope", "extra"})
+#: The longest code that is asked for, encoded.
+CODE_ROOM = 1000
 #: Asked for and used, but no field of the record.
 ASKED = frozenset({"id", "NoteID", STAMP, "custom"})
 
@@ -36,6 +39,12 @@ class Table:
     topic: Topic
     record: type[AcumaticaRow]
 
+    def usable(self, key: object) -> bool:
+        """Can a filter name this key? (Whole numbers there are Int32, facts/acumatica.md §4.2.)"""
+        if self.number:
+            return isinstance(key, int) and not isinstance(key, bool) and -(2**31) <= key < 2**31
+        return askable(key)
+
     @property
     def select(self) -> list[str]:
         return [STAMP, *_paths(self.record)]
@@ -49,25 +58,37 @@ class Table:
         """`RejectedError` for a row without its id."""
         note = row.get("id")
         if not isinstance(note, str) or not note:
-            raise RejectedError(f"a row of {self.name} without an id: {self.key} {row.get(self.key)}")
+            raise RejectedError(f"a row of {self.name} without an id: {self.key} {brief(str(row.get(self.key)))}")
         return ref_of(self.entity, note)
 
     def record_of(self, row: Row, change: str, read_at: datetime, **own: Any) -> AcumaticaRow:
         """The row as a source record. `RejectedError` where it cannot be one, with the field and why."""
         known = {name: row.get(name) for name in self.record.model_fields if name not in OWN}
         extra = {name: json.dumps(value, default=_json) for name, value in row.items() if name not in known and name not in ASKED}
-        ref = self.ref(row)
+        ref, called = self.ref(row), f"{self.name} {brief(str(row.get(self.key)))}"
+        if row.get(self.key) is None:
+            raise RejectedError(f"{ref} has no {self.key}: nobody could find it in Acumatica")
         if row.get(STAMP) is None:
-            raise RejectedError(f"{self.name} {row.get(self.key)} has no {STAMP}: nobody can say when it changed")
+            raise RejectedError(f"{called} has no {STAMP}: nobody can say when it changed")
         try:
             stamp = instant(row[STAMP])
             own |= {"ref": ref, "change": change, "modified_at": stamp, "read_at": read_at, "extra": extra}
             return self.record(**own, **_fitted(self.record, known))
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise RejectedError(f"{self.name} {row.get(self.key)} does not fit {self.record.schema_name}: {faults}") from None
-        except (ValueError, TypeError) as error:
-            raise RejectedError(f"{self.name} {row.get(self.key)}: {STAMP}: {error}") from None
+            raise RejectedError(f"{called} does not fit {self.record.schema_name}: {faults}") from None
+        except (ValueError, TypeError, OverflowError) as error:
+            raise RejectedError(f"{called}: {STAMP}: {brief(str(error))}") from None
+
+
+def askable(code: object) -> bool:
+    """Is it a text that fits into a `$filter`, and into UTF-8? Acumatica's own codes have 30 characters at the most."""
+    if not isinstance(code, str):
+        return False
+    try:
+        return 0 < len(quote_plus(code.strip())) <= CODE_ROOM
+    except UnicodeEncodeError:
+        return False
 
 
 def ref_of(entity: str, note: str) -> str:
@@ -76,8 +97,8 @@ def ref_of(entity: str, note: str) -> str:
 
 
 def as_text(row: Row) -> str:
-    """A row as JSON, for digests and dead letters."""
-    return json.dumps(row, default=_json, sort_keys=True, ensure_ascii=False)
+    """A row as JSON, for digests and dead letters. Half of a surrogate pair stands there as JSON's own escape."""
+    return json.dumps(row, default=_json, sort_keys=True, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 CUSTOMER = Table("customer", "Customer", "CustomerID", False, SOURCE_CUSTOMER, SourceAcumaticaCustomer)

@@ -78,12 +78,13 @@ class Walk:
         return Ask(" and ".join(terms), self.size)
 
     def turn(self, position: Position, keys: Sequence[Any], by_key: bool, skipping: bool = False) -> Turn:
-        """The page that `ask(position)` got is read, and these were its keys in order. A short page is the last one (facts §4.7)."""
+        """The page that `ask(position)` got is read, and these were its keys in order, None for one that no filter can name. A short page
+        is the last one (facts §4.7). Rows behind the last usable key come again on the next page."""
         if position["walk"] == "changes" and not by_key:
             return self._by_time(position, len(keys))
         if len(keys) < self.size:
             return Turn(self._end(position), True, False)
-        after = str(int(position["after"] or 0) + len(keys)) if skipping else str(keys[-1])
+        after = str(int(position["after"] or 0) + len(keys)) if skipping else str(next(key for key in reversed(keys) if key is not None))
         return Turn({**position, "after": after}, True, True)
 
     def _by_time(self, position: Position, found: int) -> Turn:

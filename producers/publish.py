@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Producer
 
 from producers.leader import Leadership
 from schemas.headers import Passage
@@ -14,7 +15,7 @@ from schemas.records import Audit, Checkpoint, DeadLetter
 from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS
 from weighlock import failpoints
 from weighlock.errors import RejectedError
-from weighlock.kafka.wire import Outgoing, Wire
+from weighlock.kafka.wire import AROUND, Outgoing, TooLarge, Wire
 
 if TYPE_CHECKING:
     from producers.base import Change, Page
@@ -51,21 +52,20 @@ class Publisher:
     def _produce(self, producer: Producer, change: Change) -> None:
         try:
             self._wire.produce(producer, Outgoing(change.topic, change.key, change.record, change.passage.headers()))
+        except TooLarge as error:
+            name, size = max(_sizes(change.record.model_dump()), key=lambda field: field[1])
+            reason = f"{error}. Its largest field is {name} ({size:,} bytes): shorten it in {self._source}"
+            self._refuse(producer, change.key, change.record.model_dump_json(), RejectedError(reason), change.passage)
         except (ValueError, TypeError, ArithmeticError) as error:
             reason = f"{change.key} does not fit the schema of {change.topic.name}: {type(error).__name__}: {error}"
-            self._refuse(producer, change.key, change.record.model_dump_json(), RejectedError(reason), change.passage)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise
-            reason = f"{change.key} is larger than Kafka takes: shorten it in {self._source}"
-            self._refuse(producer, change.key, "", RejectedError(reason), change.passage)
+            self._refuse(producer, change.key, repr(change.record), RejectedError(reason), change.passage)
         else:
             self._note(producer, change.key, "read", change.passage, None)
 
     def _refuse(self, producer: Producer, key: str, row: str, error: RejectedError, passage: Passage) -> None:
         letter = DeadLetter(
             key=key.encode(),
-            value=row.encode(),
+            value=_fitting(row),
             ref=key,
             stage="source",
             worker=self._worker,
@@ -84,3 +84,18 @@ class Publisher:
             ref=ref, event=event, stage="source", worker=self._worker, source_at=passage.source_at, detail=detail, trace=passage.trace
         )
         self._wire.produce(producer, Outgoing(AUDIT, ref, entry, passage.headers()))
+
+
+def _sizes(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Every field by its dotted name, and how many bytes its value takes as text."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _sizes(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", len(str(value).encode(errors="replace"))
+
+
+def _fitting(row: str) -> bytes:
+    """The whole row, or as much of it as a dead letter can hold: the rest is at its source."""
+    value, room = row.encode(errors="backslashreplace"), DEAD_LETTERS.room - 4 * AROUND
+    return value if len(value) <= room else value[:room] + f" … ({len(value):,} bytes)".encode()

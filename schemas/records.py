@@ -8,12 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+
+
+def _amount(value: Decimal) -> Decimal:
+    """What a decimal of precision 38 and scale 8 holds exactly; no number of any size is computed with before."""
+    if value and value.adjusted() >= 30:
+        raise ValueError("more than 30 digits before the point")
+    exact = value.quantize(Decimal("1E-8"), context=Context(prec=39)) if value else Decimal("0E-8")
+    if exact != value:
+        raise ValueError("more than 8 digits after the point")
+    return exact
+
+
+def _text(value: str) -> str:
+    """JSON can carry half of a surrogate pair; UTF-8, and so Avro, cannot."""
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"half of a character, {value[error.start]!a}, at place {error.start + 1}") from None
+    return value
+
+
+Amount = Annotated[Decimal, AfterValidator(_amount)]
+#: What Avro's long holds.
+Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+#: A text out of a vendor's JSON.
+Text = Annotated[str, AfterValidator(_text)]
 
 
 def now() -> datetime:
@@ -39,18 +66,18 @@ class Record(BaseModel):
 
 
 class AcumaticaAddress(Record):
-    AddressLine1: str | None = None
-    AddressLine2: str | None = None
-    City: str | None = None
-    State: str | None = None
-    PostalCode: str | None = None
-    Country: str | None = None
+    AddressLine1: Text | None = None
+    AddressLine2: Text | None = None
+    City: Text | None = None
+    State: Text | None = None
+    PostalCode: Text | None = None
+    Country: Text | None = None
 
 
 class AcumaticaMainContact(Record):
-    Email: str | None = None
-    Phone1: str | None = None
-    WebSite: str | None = None
+    Email: Text | None = None
+    Phone1: Text | None = None
+    WebSite: Text | None = None
     Address: AcumaticaAddress | None = None
 
 
@@ -64,16 +91,16 @@ class AcumaticaRow(Record):
 
 
 class SourceAcumaticaCustomer(AcumaticaRow):
-    CustomerID: str | None = None
-    CustomerName: str | None = None
-    CustomerClass: str | None = None
-    Status: str | None = None
-    BAccountID: int | None = None
-    Terms: str | None = None
-    CurrencyID: str | None = None
-    CreditLimit: Decimal | None = None
-    AccountRef: str | None = None
-    ParentRecord: str | None = None
+    CustomerID: Text | None = None
+    CustomerName: Text | None = None
+    CustomerClass: Text | None = None
+    Status: Text | None = None
+    BAccountID: Long | None = None
+    Terms: Text | None = None
+    CurrencyID: Text | None = None
+    CreditLimit: Amount | None = None
+    AccountRef: Text | None = None
+    ParentRecord: Text | None = None
     MainContact: AcumaticaMainContact | None = None
     extra: dict[str, str] = Field(default_factory=dict)
 
@@ -81,26 +108,26 @@ class SourceAcumaticaCustomer(AcumaticaRow):
 class SourceAcumaticaContact(AcumaticaRow):
     party: str | None = None
     scope: str | None = None
-    ContactID: int | None = None
-    Type: str | None = None
-    BusinessAccount: str | None = None
-    DisplayName: str | None = None
-    FirstName: str | None = None
-    MiddleName: str | None = None
-    LastName: str | None = None
-    JobTitle: str | None = None
-    Email: str | None = None
-    Phone1: str | None = None
-    Phone1Type: str | None = None
-    Phone2: str | None = None
-    Phone2Type: str | None = None
-    Phone3: str | None = None
-    Phone3Type: str | None = None
-    Fax: str | None = None
-    WebSite: str | None = None
+    ContactID: Long | None = None
+    Type: Text | None = None
+    BusinessAccount: Text | None = None
+    DisplayName: Text | None = None
+    FirstName: Text | None = None
+    MiddleName: Text | None = None
+    LastName: Text | None = None
+    JobTitle: Text | None = None
+    Email: Text | None = None
+    Phone1: Text | None = None
+    Phone1Type: Text | None = None
+    Phone2: Text | None = None
+    Phone2Type: Text | None = None
+    Phone3: Text | None = None
+    Phone3Type: Text | None = None
+    Fax: Text | None = None
+    WebSite: Text | None = None
     Active: bool | None = None
-    Status: str | None = None
-    ContactClass: str | None = None
+    Status: Text | None = None
+    ContactClass: Text | None = None
     Address: AcumaticaAddress | None = None
     extra: dict[str, str] = Field(default_factory=dict)
 
@@ -122,7 +149,7 @@ class Customer(Record):
     status: str | None = None
     terms: str | None = None
     currency: str | None = None
-    credit_limit: Decimal | None = None
+    credit_limit: Amount | None = None
     phone: str | None = None
     email: str | None = None
     website: str | None = None

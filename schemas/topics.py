@@ -11,6 +11,7 @@ from typing import Literal
 
 from schemas.partitions import partition_of
 
+MIB = 1 << 20
 DAY_MS = 24 * 3600 * 1000
 FOR_EVER = "-1"
 #: The Faust application; its changelog topics are named after it, with the prefix in front.
@@ -37,13 +38,18 @@ class Topic:
         """The partition of a record, given the text that `partition_by` names."""
         return 0 if self.partition_by == "one" else partition_of(by, shared)
 
+    @property
+    def room(self) -> int:
+        """Bytes of the largest record. What is refused is refused at the source: what is made of a source record is larger than it
+        (a wish has the e-mail twice), and a dead letter is larger than the record in it."""
+        return 4 * MIB if self.record == "DeadLetter" else 2 * MIB if self.record in ("Customer", "Contact", "Wish", "Waiting") else MIB
+
     def config(self) -> Mapping[str, str]:
         """Topic configs as Kafka names them. What is replayed is kept for ever; the rest is compacted, early enough to stay small."""
+        room = {"max.message.bytes": str(self.room)} if self.room > MIB else {}  # 1 MiB is Kafka's default
         if self.cleanup == "delete":
-            # a dead letter is larger than the record in it, which may be as large as Kafka allows by default (1 MiB)
-            room = {"max.message.bytes": str(2 << 20)} if self.record == "DeadLetter" else {}
             return {"cleanup.policy": "delete", "retention.ms": FOR_EVER, **room}
-        return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "delete.retention.ms": str(7 * DAY_MS)}
+        return {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.3", "delete.retention.ms": str(7 * DAY_MS), **room}
 
 
 SOURCE_CUSTOMER = Topic("source.acumatica.customer", "own ref", "key", "SourceAcumaticaCustomer", "delete")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.headers import Passage, new_trace
 from schemas.records import Audit, DeadLetter, Doubt, FacetState, Link, Result, Waiting, Wish, now
@@ -11,19 +11,20 @@ from schemas.refs import Ref, link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
 from sinks.ledger import Ledger, Received
-from weighlock.errors import RejectedError
+from weighlock.errors import RejectedError, brief
 from weighlock.kafka.wire import Outgoing
 
 LONGEST_TALK = 20_000
+S = TypeVar("S", str, str | None)
 
 
 def passage(wish: Wish) -> Passage:
     return Passage(wish.trace, wish.source_system, wish.source_at, wish.version)
 
 
-def _short(text: str | None) -> str | None:
+def _short(text: S) -> S:
     """The record itself is kept whole; what was said about it must not make the dead letter too large for Kafka."""
-    return text if text is None or len(text) <= LONGEST_TALK else f"{text[:LONGEST_TALK]} … ({len(text)} characters)"
+    return text if text is None else brief(text, LONGEST_TALK)
 
 
 class Entries:
@@ -110,7 +111,7 @@ class Entries:
                 update={"facets": {**before.facets, wish.facet: decided}, "at": now(), "trace": wish.trace}
             )
         self.dead_letter(received.message, wish, error, attempts)
-        self.audit(wish, "rejected", str(error))
+        self.audit(wish, "rejected", _short(str(error)))
         self._settle_waiting(wish)
 
     def unlinked(self, received: Received) -> None:
@@ -178,7 +179,7 @@ class Entries:
             stage="sink",
             worker=self.worker,
             error=type(error).__name__,
-            reason=str(error),
+            reason=_short(str(error)),
             attempts=attempts,
             request=_short(getattr(error, "request", None)),
             response=_short(getattr(error, "response", None)),
@@ -188,7 +189,7 @@ class Entries:
         text = (key or b"").decode(errors="replace")
         self._outgoing.append(Outgoing(DEAD_LETTERS, text, letter, [("weighlock-trace", trace.encode())]))
         if wish is None:
-            said = Audit(ref=text or "?", event="rejected", stage="sink", worker=self.worker, detail=str(error), trace=trace)
+            said = Audit(ref=text or "?", event="rejected", stage="sink", worker=self.worker, detail=_short(str(error)), trace=trace)
             self._outgoing.append(Outgoing(AUDIT, said.ref, said, [("weighlock-trace", trace.encode())]))
 
     def _add(self, topic: Topic, key: str, value: Any, wish: Wish, by: str | None = None) -> None:

@@ -20,6 +20,7 @@ from weighlock.clients.hubspot import HubSpot
 LISTED = 20_000
 HOUR = 3600.0
 _SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
+_LABEL = re.compile(r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?")
 
 
 class Aliases:
@@ -73,10 +74,11 @@ def above(domain: str) -> list[str]:
 
 def bare_domain(text: str | None) -> str:
     """As people spell it in HubSpot, to compare: lower case, without scheme, path, user, port, `www.` and a dot at the end, and the
-    letters that an `xn--` label stands for (docs/agreement.md, *Domains*)."""
+    letters that an `xn--` label stands for; empty for what is no domain (docs/agreement.md, *Domains*)."""
     rest = _SCHEME.sub("", (text or "").strip().lower(), count=1)
     host = _PORT.sub("", _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2])
-    return ".".join(_spoken(label) for label in host.removesuffix(".").removeprefix("www.").split("."))
+    labels = [_spoken(label) for label in host.removesuffix(".").removeprefix("www.").split(".")]
+    return ".".join(labels) if len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else ""
 
 
 def _spoken(label: str) -> str:

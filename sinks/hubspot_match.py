@@ -185,7 +185,7 @@ class Matcher:
 
     def held(self, one: Resolved, item: Item, conflict: Conflict | None = None) -> RejectedError:
         owner = self.owner(item, one) or "nobody of ours"
-        value = _match_value(one.wish) or "a value of it"
+        value = f"{one.wish.matches[0].property} {_match_value(one.wish)}" if one.wish.matches else "a value of it"
         what = f"{value} is held by {self._kind} {item.id} of HubSpot, which is {owner}"
         if one.linked in item.ids():
             return RejectedError(f"a link names {self._kind} {item.id} of HubSpot, which is {owner}", candidates=(item.id,))

@@ -11,6 +11,8 @@ import tldextract
 #: The list of public suffixes that the library carries; nothing is downloaded or cached.
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 _SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
+#: What DNS has room for: a longer name is nobody's, and HubSpot's search would refuse it together with all others of its call.
+LONGEST = 253
 _ATOM, _MAIL_LABEL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _MAIL = re.compile(rf"{_ATOM}(\.{_ATOM})*@(?P<domain>{_MAIL_LABEL}(\.{_MAIL_LABEL})+)")
 
@@ -29,8 +31,9 @@ def domain_of(website: str | None, email: str | None, free: frozenset[str]) -> s
 
 def registrable(host: str | None) -> str | None:
     """`shop.keystone.co.uk` is `keystone.co.uk`; under a suffix that nobody listed the last two labels count. None where there is none."""
-    labels = (host or "").strip().lower().removesuffix(".").split(".")
-    if len(labels) < 2 or not all(_label(label) for label in labels) or labels[-1].isdigit():
+    name = (host or "").strip().lower().removesuffix(".")
+    labels = name.split(".")
+    if len(name) > LONGEST or len(labels) < 2 or not all(_label(label) for label in labels) or labels[-1].isdigit():
         return None
     parts = _suffixes(".".join(labels))
     if parts.suffix:

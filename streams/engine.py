@@ -13,6 +13,7 @@ import faust
 import mode
 from faust.auth import SASLCredentials, SSLCredentials
 
+from schemas.topics import DEAD_LETTERS
 from weighlock.errors import ConfigError
 from weighlock.settings import Settings
 
@@ -47,7 +48,7 @@ def engine(settings: Settings, name: str, worker: str = "0", **changed: Any) -> 
         "producer_linger": 0.005,
         "producer_max_batch_size": 262_144,
         "producer_compression_type": "lz4",
-        "producer_max_request_size": 2 << 20,  # a dead letter holds the largest record there is, and then some
+        "producer_max_request_size": DEAD_LETTERS.room,  # one holds the largest record there is, and then some
         "table_standby_replicas": 0,
         "web_enabled": False,
         "web_tables_enabled": False,

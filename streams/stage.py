@@ -12,7 +12,7 @@ from schemas.headers import Headers, Passage, new_trace
 from schemas.records import Audit, DeadLetter, now
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, SOURCE_CONTACT, SOURCE_CUSTOMER
 from streams.contract import WORKER, Arrival, Context, Flow, Incoming, Outputs, Sendable, Stage
-from weighlock.errors import RejectedError
+from weighlock.errors import RejectedError, brief, sayable
 from weighlock.kafka.wire import Outgoing
 
 SOURCES = (SOURCE_CUSTOMER, SOURCE_CONTACT)
@@ -63,7 +63,8 @@ def _encode(outputs: Outputs, codec: Codec, partitions: int) -> list[Sendable]:
 
 def _rejected(stage: Stage, message: Incoming, error: Exception) -> Outputs:
     """The dead letter with the original bytes, and the end of the record's way in the audit."""
-    key, reason = message.text_key(), error.reason if isinstance(error, RejectedError) else f"{type(error).__name__}: {error}"
+    key, said = message.text_key(), sayable(brief(str(error), 2000))
+    reason = error.reason if isinstance(error, RejectedError) else f"{type(error).__name__}: {said}"
     passage, headers = _papers(stage.flow(message.topic), message)
     trace = passage.trace if passage else dict(headers)["weighlock-trace"].decode("utf-8", "replace")
     letter = DeadLetter(

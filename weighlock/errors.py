@@ -7,12 +7,25 @@ from __future__ import annotations
 
 from weighlock.redact import scrub
 
+#: A vendor may quote the value that it refuses, and that can be a whole book.
+LONGEST_MESSAGE = 10_000
+
+
+def brief(text: str, longest: int = 200) -> str:
+    """The text, or its beginning and how long it is."""
+    return text if len(text) <= longest else f"{text[:longest]} … ({len(text):,} characters)"
+
+
+def sayable(text: str) -> str:
+    """Without our secrets, and in characters that logs and topics can hold: half a surrogate pair is written as its escape."""
+    return scrub(text).encode(errors="backslashreplace").decode()
+
 
 class WeighlockError(Exception):
     """The base of all of ours. What a vendor's answer echoes of our secrets is taken out of the message."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(scrub(message))
+        super().__init__(brief(sayable(message), LONGEST_MESSAGE))
 
 
 class ConfigError(WeighlockError):
@@ -55,8 +68,8 @@ class RejectedError(WeighlockError):
 
     def __init__(self, reason: str, *, request: str | None = None, response: str | None = None, candidates: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
-        self.reason, self.candidates = scrub(reason), candidates
-        self.request, self.response = request and scrub(request), response and scrub(response)
+        self.reason, self.candidates = str(self), candidates
+        self.request, self.response = request and sayable(request), response and sayable(response)
 
 
 class MissingReference(WeighlockError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from sandbox.acumatica.schema import CUSTOMER, ENTITIES, Entity
 from sandbox.acumatica.sessions import Seats, login_limit
 from sandbox.acumatica.store import Store, with_linked
 from sandbox.acumatica.switches import Switches, zone
-from sandbox.acumatica.wire import Refusal, answer, message, no_entity
+from sandbox.acumatica.wire import Refusal, answer, garbled, message, no_entity
 from sandbox.acumatica.write import Writer
 from sandbox.control import Log
 from sandbox.data import Book, credentials
@@ -30,11 +30,13 @@ from sandbox.faults import fired
 
 __all__ = ["Acumatica", "Switches", "build"]
 
+Spoilt = Mapping[str, Mapping[str, str]]
 METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 FAULTS = {
     "expire-token": "the access token (or cookie session) of this call is over from now on: 401",
     "lost-seat": "this session is closed and strangers hold every seat for args.seconds (5): this call and later ones get the login limit",
     "hidden-rows": "for this call the rows with the keys args.keys are not there, as when somebody restricts what the user may see",
+    "garbled": "the fields of args.rows ({NoteID: {path: JSON text}}) are written as the text says, whatever type they have",
     "login-limit": "this call alone is answered as if no seat were left, in args.shape (json, iis, html, per-user)",
 }
 
@@ -229,7 +231,8 @@ class Acumatica:
         rendering = Rendering(entity, query, self.zone, base)
         if request.method == "GET":
             hidden = set(map(str, fault.args.get("keys", ()))) if (fault := fired(request.scope, "hidden-rows")) else set()
-            return self._one(rendering, keys, hidden) if keys else self._list(rendering, hidden)
+            spoilt = fault.args.get("rows", {}) if (fault := fired(request.scope, "garbled")) else {}
+            return self._one(rendering, keys, hidden, spoilt) if keys else self._list(rendering, hidden, spoilt)
         if entity.name not in WRITABLE or request.method == "PATCH" or bool(keys) != (request.method == "DELETE"):
             raise message(405, f"The requested resource does not support http method '{request.method}'.")
         return self._write(request, rendering, keys)
@@ -256,15 +259,15 @@ class Acumatica:
         switches = self.switches
         return compile_filter(query.filter, entity, switches.cross_view, switches.detail_filter) if query.filter else None
 
-    def _one(self, rendering: Rendering, keys: list[str], hidden: set[str]) -> Response:
+    def _one(self, rendering: Rendering, keys: list[str], hidden: set[str], spoilt: Spoilt) -> Response:
         """A record by its key or its NoteID (§4.4)."""
         entity = rendering.entity
         row = self._row(entity, keys)
         if str(row[entity.key]) in hidden:
             raise no_entity()
-        return answer(rendering.record(self._full(entity, row, rendering.query), 1))
+        return answer(garbled(rendering.record(self._full(entity, row, rendering.query), 1), spoilt.get(row["id"], {})))
 
-    def _list(self, rendering: Rendering, hidden: set[str]) -> Response:
+    def _list(self, rendering: Rendering, hidden: set[str], spoilt: Spoilt) -> Response:
         """The rows as they are now, in key order (§4.1, §4.7)."""
         entity, query = rendering.entity, rendering.query
         optimizable(entity, query)
@@ -274,7 +277,8 @@ class Acumatica:
             found = [row for row in found if str(row[entity.key]) not in hidden]
         end = None if query.top is None else query.skip + query.top
         page = found[query.skip : end]
-        return answer([rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)])
+        records = [rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)]
+        return answer([garbled(record, spoilt.get(record["id"], {})) for record in records])
 
     def _full(self, entity: Entity, row: dict[str, Any], query: Query) -> dict[str, Any]:
         if entity is not CUSTOMER:

@@ -119,7 +119,7 @@ def iso(moment: datetime, zone: tzinfo) -> str:
     """A time as the API writes it: with the site's offset, the fraction without trailing zeros."""
     local = moment.astimezone(zone)
     fraction = f".{local.microsecond:06d}".rstrip("0").rstrip(".")
-    return local.strftime("%Y-%m-%dT%H:%M:%S") + fraction + (local.strftime("%z")[:3] + ":" + local.strftime("%z")[3:5])
+    return local.strftime(f"{local.year:04d}-%m-%dT%H:%M:%S") + fraction + (local.strftime("%z")[:3] + ":" + local.strftime("%z")[3:5])
 
 
 def dumped(value: Any) -> Any:

@@ -1,10 +1,31 @@
 """JSON as Acumatica writes it, and its error answers (facts/acumatica.md §3.1, §6.1)."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from starlette.responses import Response
+
+
+@dataclass(frozen=True)
+class Garbled:
+    """What stands where a value should: JSON as somebody wrote it, or none at all."""
+
+    text: str
+
+
+def garbled(record: dict[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
+    """The record with that text where each of these paths (`MainContact/Email`) leads to something in it."""
+    for path, text in fields.items():
+        *way, last = path.split("/")
+        inner: Any = record
+        for step in way:
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        if isinstance(inner, dict) and last in inner:
+            inner[last] = Garbled(text)
+    return record
 
 
 def encode(value: Any) -> str:
@@ -15,6 +36,8 @@ def encode(value: Any) -> str:
         return "[" + ",".join(map(encode, value)) + "]"
     if isinstance(value, Decimal):
         return plain(value)
+    if isinstance(value, Garbled):
+        return value.text
     return json.dumps(value, ensure_ascii=False)
 
 

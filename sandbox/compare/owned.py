@@ -19,6 +19,7 @@ LONGEST = 65_536
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})+")
 _HOST_LABEL = re.compile(r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?")
+_CODE = re.compile(r"https?://|www\.|<\s*script", re.IGNORECASE)
 _SCHEME = re.compile(r"\A(?:[a-z][a-z0-9+.-]*:)?//")
 
 
@@ -40,10 +41,16 @@ def valid_email(address: str) -> bool:
     return _EMAIL.fullmatch(address) is not None
 
 
+def is_code(name: str) -> bool:
+    """Does this first or last name hold a link or code, so that HubSpot refuses it? (docs/agreement.md, rule 19)"""
+    return _CODE.search(name) is not None
+
+
 def registrable(host: str) -> str:
     """The registrable domain of a host name, empty if it is none."""
-    labels = host.removesuffix(".").split(".")
-    if labels[-1].isdigit() or not all(_HOST_LABEL.fullmatch(label) for label in labels):
+    name = host.removesuffix(".")
+    labels = name.split(".")
+    if len(name) > 253 or labels[-1].isdigit() or not all(_HOST_LABEL.fullmatch(label) for label in labels):
         return ""
     size = 3 if ".".join(labels[-2:]) in SUFFIXES else 2
     return ".".join(labels[-size:]) if len(labels) >= size else ""

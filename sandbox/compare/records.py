@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.compare.owned import LONGEST, Row, company, contact, domain, email, spoken, text, valid_email
+from sandbox.compare.owned import LONGEST, Row, company, contact, domain, email, is_code, spoken, text, valid_email
 
 # what HubSpot itself keeps up to date, for dumps whose definitions do not say that a property is read-only
 _COMPUTED = """createdate lastmodifieddate hs_createdate hs_lastmodifieddate hs_object_id associatedcompanyid num_associated_contacts
@@ -91,7 +91,7 @@ def contacts(dump: Row, tenant: str, parties: Mapping[str, Wanted]) -> dict[str,
             key = f"{tenant}|{row['id']}".lower()
             label = f"contact {values['acumatica_contact_id']} {values['firstname']} {values['lastname'][:60]} ({key})"
             before = email(old.get(row["id"], row).get("Email"))
-            excuse = too_long(values) or refused(values["email"])
+            excuse = too_long(values) or refused(values["email"]) or not_a_name(values)
             found[key] = Wanted(key, label, values, values["email"], before, party, excuse)
     return found
 
@@ -103,6 +103,11 @@ def too_long(values: Mapping[str, str]) -> str:
 
 def refused(address: str) -> str:
     return f"rule 9: HubSpot refuses the e-mail {address!r}" if address and not valid_email(address) else ""
+
+
+def not_a_name(values: Mapping[str, str]) -> str:
+    wrong = [name for name in ("firstname", "lastname") if is_code(values[name])]
+    return f"rule 19: HubSpot refuses links and code in {', '.join(wrong)}" if wrong else ""
 
 
 def held(dump: Row, kind: str, plural: str, key_name: str) -> Held:

@@ -38,8 +38,10 @@ def text(value: object) -> str | None:
 
 
 def plain(number: Decimal) -> str:
-    """A decimal as text: no exponent, no trailing zeros, no negative zero."""
-    return format(number.normalize() + 0, "f")
+    """A decimal as text, all of its digits: no exponent, no trailing zeros, no negative zero. Arithmetic would round to 28 digits."""
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if number else "0"
 
 
 def within(field: Field, value: str | None) -> str | None:

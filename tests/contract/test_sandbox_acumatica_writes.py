@@ -1,5 +1,6 @@
 """PUT and DELETE of the Acumatica sandbox (facts/acumatica.md §3.4, §4.8, §4.9, §6.2, §13.2)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -170,6 +171,27 @@ def test_rows_can_be_hidden() -> None:
         hidden = {row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")}
         assert "NoEntitySatisfies" in one.fails("Customer/O'BRIEN")
         assert {row["CustomerID"]["value"] for row in one.rows("Customer", select="CustomerID")} - hidden == {"O'BRIEN"}
+
+
+def test_fields_can_be_garbled() -> None:
+    """S19: the fault `garbled` puts other JSON where fields of chosen rows are, in lists and keyed reads; the table stays as it is."""
+    with site() as one:
+        row = one.rows("Customer", filter="CustomerID eq 'O''BRIEN'")[0]
+        fields = {"CustomerName": "[1]", "MainContact/Email": '{"value": 5}', "Nothing/Here": "1"}
+        one.control("faults", kind="garbled", times=2, args={"rows": {row["id"]: fields}})
+        found = {one["id"]: one for one in one.rows("Customer", expand="MainContact")}[row["id"]]
+        assert (found["CustomerName"], found["MainContact"]["Email"]) == ([1], {"value": 5})
+        assert one.get("Customer/O'BRIEN").json()["CustomerName"] == [1]
+        assert one.get("Customer/O'BRIEN").json()["CustomerName"] == row["CustomerName"]
+
+
+def test_a_stamp_of_the_first_year() -> None:
+    """§3.1: years have four digits, the first ones too."""
+    with site() as one:
+        row = one.vendor.store.customers.find("O'BRIEN")
+        assert row is not None
+        row["LastModifiedDateTime"] = datetime(1, 2, 3, 4, 5, 6, tzinfo=UTC)
+        assert one.get("Customer/O'BRIEN").json()["LastModifiedDateTime"] == {"value": "0001-02-03T04:05:06+00:00"}
 
 
 @pytest.mark.parametrize(("status", "headers"), [(200, {}), (302, {"Location": "/ui/error"}), (503, {})])

@@ -16,7 +16,7 @@ from acumatica_model import settings_of
 
 from weighlock.clients.acumatica import Acumatica, Budget
 from weighlock.clients.acumatica_session import FileTokenStore
-from weighlock.clients.acumatica_values import any_of, day, encoded, instant, literal, plain, wrapped
+from weighlock.clients.acumatica_values import any_of, day, encoded, instant, literal, parse, plain, wrapped
 from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError, WeighlockError
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -103,6 +103,12 @@ def test_rows_are_plain() -> None:
         "Terms": {"value": None},
         "MainContact": {"Email": {"value": "x"}},
     }
+
+
+def test_one_odd_value_leaves_the_page_readable() -> None:
+    """Numbers of any length and control characters that nobody escaped are values like others."""
+    found = parse('[{"a": {"value": ' + "9" * 5000 + '}, "b": {"value": "x\0\ty"}, "c": {"value": "\\ud83d"}}]')
+    assert found == [{"a": {"value": Decimal("9" * 5000)}, "b": {"value": "x\0\ty"}, "c": {"value": "\ud83d"}}]
 
 
 def test_instants_days_and_literals() -> None:

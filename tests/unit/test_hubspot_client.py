@@ -155,6 +155,40 @@ def test_a_missing_property_of_ours_is_a_matter_of_setup() -> None:
     assert type(error_of(400, error(message=words.replace("acumatica_class", "fax")), "POST /x")) is RejectedError
 
 
+QUOTED = [
+    'Property "acumatica_class" does not exist',
+    "non-unique 0-1 property acumatica_contact_key",
+    "CONFLICTING_UNIQUE_VALUE: 7 already has that value. Existing ID: 7",
+]
+
+
+@pytest.mark.parametrize("value", QUOTED)
+def test_what_a_refused_value_says_means_nothing(value: str) -> None:
+    """§2.5: a message quotes the value that is refused. It is that record's fault whatever the value says, and the property is named."""
+    problem = {"message": f"Email address {value} is invalid", "error": "INVALID_EMAIL", "name": "email", "propertyValue": value}
+    found = error_of(400, error(message=f"Property values were not valid: {json.dumps([problem])}"), "POST /x")
+    assert type(found) is RejectedError
+    assert str(found).startswith("HubSpot: email: Email address ")
+    taken = {
+        "message": f"value={value}}} on 5. 173 already has that value.",
+        "error": "CONFLICTING_UNIQUE_VALUE",
+        "name": "acumatica_contact_key",
+    }
+    conflict = error_of(400, error(message=f"Property values were not valid: {json.dumps([taken])}"), "POST /x")
+    assert isinstance(conflict, Conflict)
+    assert conflict.existing == "173"
+
+
+def test_what_is_said_of_a_long_value_is_short() -> None:
+    """A refused value of 60,000 characters, even with half a character in it, is no reason that topics and logs cannot hold."""
+    problem = {"message": f"Email address {'x' * 60_000} is invalid", "error": "INVALID_EMAIL", "name": "email"}
+    found = error_of(400, error(message=f"Property values were not valid: {json.dumps([problem])}"), "POST /x")
+    assert len(str(found)) < 500
+    assert "INVALID_EMAIL" in str(found)
+    other = error_of(400, error(message="\ud83d" * 60_000), "POST /x")
+    assert len(str(other).encode()) < 11_000
+
+
 def test_rows_are_matched_by_key_in_any_order() -> None:
     """§2.5: results come in any order, errors by trace id; each input has its own answer."""
 

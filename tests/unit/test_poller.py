@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from producers.acumatica import FILTER_ROOM
-from producers.acumatica_tables import CONTACT, CUSTOMER
+from producers.acumatica_tables import CONTACT, CUSTOMER, as_text
 from sandbox.data import load
 from schemas.records import SourceAcumaticaContact, SourceAcumaticaCustomer
+from streams.mappings.table import plain
 from tests.contract.source_kit import bench, with_contacts
 from weighlock.clients.acumatica_values import encoded
 from weighlock.errors import AuthError, ConfigError, RejectedError, TransientError
@@ -57,13 +59,69 @@ def test_what_is_asked_for_are_the_fields_of_the_records() -> None:
     [
         ({"LastModifiedDateTime": None}, "no LastModifiedDateTime"),
         ({"LastModifiedDateTime": "soon"}, "soon"),
+        ({"LastModifiedDateTime": "0001-01-01T00:00:00+14:00"}, "LastModifiedDateTime"),  # in UTC it is before all time
+        ({"LastModifiedDateTime": 5}, "LastModifiedDateTime"),
         ({"BAccountID": "x"}, "BAccountID"),
+        ({"BAccountID": 12345678901234567890}, "BAccountID"),
+        ({"CustomerID": None}, "CustomerID"),
+        ({"CustomerName": "\ud83d and no more"}, r"CustomerName: Value error, half of a character, '\\ud83d', at place 1"),
+        ({"MainContact": {"Address": {"City": ["Bonn"]}}}, r"MainContact\.Address\.City"),
+        ({"CreditLimit": Decimal("1e999999999")}, "CreditLimit: Value error, more than 30 digits before the point"),
+        ({"CreditLimit": Decimal("0.000000001")}, "CreditLimit: Value error, more than 8 digits after the point"),
     ],
 )
 def test_a_row_that_cannot_be_a_record_is_refused(change: dict[str, Any], words: str) -> None:
     """It is named with what is wrong in it; the loop makes it a dead letter."""
     with pytest.raises(RejectedError, match=words):
         CUSTOMER.record_of({"id": "1", "CustomerID": "A", "LastModifiedDateTime": "2026-11-21T03:04:05+00:00"} | change, "upsert", NOW)
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        ("123456789012345678901234567890.12345678", "123456789012345678901234567890.12345678"),
+        ("1.500000000000", "1.5"),
+        ("-0.00", "0"),
+        ("0E+50", "0"),
+        ("1E+29", "1" + "0" * 29),
+    ],
+)
+def test_an_amount_goes_through_with_all_of_its_digits(given: str, held: str) -> None:
+    """38 digits, eight of them after the point: through Avro and out as text, none is rounded and none invented."""
+    row = {"id": "1", "CustomerID": "A", "LastModifiedDateTime": "2026-11-21T03:04:05+00:00", "CreditLimit": Decimal(given)}
+    amount = CUSTOMER.record_of(row, "upsert", NOW).model_dump()["CreditLimit"]
+    assert plain(amount) == held
+
+
+def test_a_row_that_says_anything_can_be_told_of() -> None:
+    """A row is JSON that UTF-8 can hold, whatever characters are in it."""
+    assert json.loads(as_text({"a": "\ud83d😀\0"}).encode()) == {"a": "\ud83d😀\0"}
+
+
+@pytest.mark.parametrize("key", ["{}", "5", "[]", '{"value": "\\ud83d"}', f'{{"value": "{"x" * 2000}"}}'])
+def test_a_row_whose_key_is_none_stops_nobody(key: str, tmp_path: Path) -> None:
+    """Paging goes on behind the last key that a filter can name, even where such a row ends its page; all other rows are changes."""
+    with bench(tmp_path, given={"page_size": 10}) as made:
+        ids = [row["id"] for row in made.vendor.store.customers]
+        odd = ids[9:30:9]
+        made.site.control("faults", kind="garbled", times=1000, args={"rows": {id: {"CustomerID": key} for id in odd}})
+        pages = list(made.pages("customer"))
+        changes = {one.key for page in pages for one in page.changes}
+        refused = {one.key for page in pages for one in page.refused}
+        assert changes | refused == {f"acumatica:customer:{id}" for id in ids}
+        assert refused == (set() if "xx" in key else {f"acumatica:customer:{id}" for id in odd})
+
+
+@pytest.mark.parametrize("stamp", ['{"value": "0001-01-01T00:00:00+00:00"}', '{"value": "soon"}', "{}"])
+def test_a_first_row_without_a_usable_stamp(stamp: str, tmp_path: Path) -> None:
+    """Whether a site filters by stamp and key is asked of its first row; where that one cannot tell, the walk by time goes on."""
+    with bench(tmp_path) as made:
+        _, position = made.walk("customer")
+        first = next(iter(made.vendor.store.customers))
+        made.site.control("faults", kind="garbled", times=1000, args={"rows": {first["id"]: {"LastModifiedDateTime": stamp}}})
+        made.edit(entity="customer", key="O'BRIEN", fields={"CustomerName": "New"})
+        records, _ = made.walk("customer", position)
+        assert "New" in [record.CustomerName for record in records]
 
 
 def test_its_neighbours_go_on(tmp_path: Path) -> None:

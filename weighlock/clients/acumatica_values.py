@@ -17,8 +17,13 @@ ENVELOPE = frozenset({"rowNumber", "note", "files", "_links", "error", "delete"}
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON with its numbers as they stand: a fraction becomes Decimal, never float."""
-    return json.loads(text, parse_float=Decimal)
+    """JSON with its numbers as they stand: a fraction becomes Decimal, never float. One odd value must not make a whole page unreadable:
+    a number may have any length, and a text control characters that nobody escaped."""
+    return json.loads(text, parse_float=Decimal, parse_int=_whole, strict=False)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < 1000 else Decimal(digits)
 
 
 def plain(entity: Mapping[str, Any]) -> Row:

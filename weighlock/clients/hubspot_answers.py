@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError, WeighlockError
+from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError, WeighlockError, brief
 
 Json = dict[str, Any]
 #: Seconds until a limit lets us in again; HubSpot does not promise a Retry-After (facts/hubspot.md §8).
@@ -24,6 +24,7 @@ NOT_REACHED = frozenset({503, 521, 522, 523, 525, 526, 530})
 #: Where the id of the record that holds a value is written, besides context.existingId (facts/hubspot.md §2.4, §14.3).
 HOLDER = re.compile(r"Existing ID: (\d+)|(\d+) already has that value")
 TAKEN = re.compile(r"CONFLICTING_UNIQUE_VALUE|UNIQUE_VALUE_CONFLICT|already has that value")
+INVALID = "Property values were not valid: "
 OURS_MISSING = re.compile(r'Property \\*"(acumatica_\w+)\\*" does not exist|non-unique \S+ property (acumatica_\w+)')
 
 
@@ -51,6 +52,15 @@ class Item:
     def ids(self) -> list[str]:
         """Its id, and those of the records that were merged into it, where `hs_merged_object_ids` was asked for."""
         return [self.id, *(self.properties.get("hs_merged_object_ids") or "").split(";")]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One property of a record that HubSpot refuses: `code` is what machines go by."""
+
+    name: str
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,12 @@ def error_of(
         return ConfigError(f"{message}. HubSpot does not know this path: check hubspot.version and hubspot.url.")
     if status < 400:
         return TransientError(f"{message}: neither an answer nor an error", ambiguous=True)
-    missing = OURS_MISSING.search(said)
-    if missing:
-        return ConfigError(f"HubSpot has no (unique) property {missing[1] or missing[2]}: run `weighlock setup hubspot`, then start again.")
+    if missing := _missing(body or {}, said):
+        return ConfigError(f"HubSpot has no (unique) property {missing}: run `weighlock setup hubspot`, then start again.")
     response = json.dumps(body) if body else None
-    if status == 409 or category == "CONFLICT" or TAKEN.search(said):
-        return Conflict(f"HubSpot: {said}", _existing(body or {}, said), request, response)
+    taken = _taken(body or {}, said)
+    if status == 409 or category == "CONFLICT" or taken is not None:
+        return Conflict(f"HubSpot: {said}", _existing(body or {}, said if taken is None else taken), request, response)
     return RejectedError(f"HubSpot: {said}", request=request, response=response)
 
 
@@ -149,12 +159,47 @@ def _blamed(error: Json, by_key: Mapping[str, Input], by_trace: Mapping[str, Inp
 def _words(body: Json | None) -> str:
     if body is None:
         return "a page that is no JSON"
+    if problems := _problems(body):
+        said = [f"{one.name}: {brief(one.message)} ({one.code})" for one in problems]
+        return _with_correlation("; ".join(said), body)
     said = [str(body.get("message") or "no message")]
     for error in body.get("errors") or []:
         if isinstance(error, dict) and error.get("message") and str(error["message"]) not in said[0]:
             said.append(str(error["message"]) + (f" ({error['code']})" if error.get("code") else ""))
-    text = "; ".join(said).encode(errors="replace").decode()  # half a character in JSON's escapes is no text that Avro takes
+    return _with_correlation("; ".join(said), body)
+
+
+def _with_correlation(text: str, body: Json) -> str:
     return f"{text} [correlation {body['correlationId']}]" if body.get("correlationId") else text
+
+
+def _problems(body: Json) -> list[Problem]:
+    """What is wrong with which property, as JSON inside of the message (facts/hubspot.md §2.5). HubSpot's messages quote the value that it
+    refuses, and that may say anything: only its codes and names tell what it means."""
+    head, found, listed = str(body.get("message") or "").partition(INVALID)
+    if head or not found:
+        return []
+    try:
+        rows = json.loads(listed)
+    except ValueError:
+        return []
+    return [Problem(str(row.get("name")), str(row.get("error")), str(row.get("message"))) for row in rows if isinstance(row, dict)]
+
+
+def _missing(body: Json, said: str) -> str | None:
+    """Our property that HubSpot does not have."""
+    for one in _problems(body):
+        if one.code == "PROPERTY_DOESNT_EXIST" and (found := OURS_MISSING.match(one.message)):
+            return found[1]
+    found = None if _problems(body) else OURS_MISSING.search(said)
+    return None if found is None else found[1] or found[2]
+
+
+def _taken(body: Json, said: str) -> str | None:
+    """The words that say that another record holds the value; its id stands at their end."""
+    if problems := _problems(body):
+        return next((one.message[-100:] for one in problems if TAKEN.search(one.code)), None)
+    return said if TAKEN.search(said) else None
 
 
 def _existing(body: Json, said: str) -> str | None:
@@ -164,8 +209,8 @@ def _existing(body: Json, said: str) -> str | None:
         first = first[0] if first else None
     if first:
         return str(first)
-    found = HOLDER.search(said)
-    return (found[1] or found[2]) if found else None
+    found = HOLDER.findall(said)  # the last one: what stands before may be a quoted value
+    return (found[-1][0] or found[-1][1]) if found else None
 
 
 def _scopes(body: Json) -> list[str]:

@@ -12,12 +12,18 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from schemas.codec import Codec
 from schemas.headers import Headers
 from schemas.records import Record
-from schemas.topics import Topic
+from schemas.topics import TOPICS, Topic
 from weighlock.settings import Settings
 
 R = TypeVar("R", bound=Record)
 #: A killed producer's open transaction holds back every reader of committed records this long (facts/kafka.md).
 TRANSACTION_TIMEOUT_MS = 10_000
+#: What goes around a record: key, headers, Kafka's own.
+AROUND = 20_000
+
+
+class TooLarge(ValueError):
+    """A record that its topic does not take."""
 
 
 def producer(settings: Settings, transactional_id: str | None = None) -> Producer:
@@ -28,6 +34,7 @@ def producer(settings: Settings, transactional_id: str | None = None) -> Produce
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "linger.ms": 5,
+        "message.max.bytes": max(topic.room for topic in TOPICS),
         "compression.type": "lz4",
         "log_level": 2,
     }
@@ -84,8 +91,11 @@ class Wire:
         return [TopicPartition(self.name(topic), p) for p in range(topic.partitions(self.settings.partitions))]
 
     def produce(self, producer: Producer, out: Outgoing) -> None:
-        """Hands it to librdkafka; what becomes of it shows at `flush` or at the transaction's end."""
+        """Hands it to librdkafka; what becomes of it shows at `flush` or the transaction's end. `TooLarge`: more than the topic takes."""
         value = None if out.value is None else self.codec.encode(out.topic, out.value)
+        room = out.topic.room - AROUND
+        if value is not None and len(value) > room:
+            raise TooLarge(f"{out.key} is larger than {out.topic.name} takes: {len(value):,} bytes, {room:,} at the most")
         partition = self.partition(out.topic, out.by if out.by is not None else out.key)
         while True:
             try:
