@@ -85,9 +85,9 @@ def test_a_record_that_does_not_decode(system: System, topic: Topic, stage: str)
 
 def test_a_customer_without_a_name(system: System) -> None:
     """It is a dead letter that says what to do, and arrives once it has a name."""
-    before = len(letters(system))
+    before = {letter.trace for letter in letters(system)}
     system.erp.edit(entity="customer", create={"CustomerID": "NAMELESS"})
-    found = eventually("its dead letter", lambda: letters(system)[before:], every=0.5)
+    found = eventually("its dead letter", lambda: [one for one in letters(system) if one.trace not in before], every=0.5)
     assert len(found) == 1
     assert "CustomerName" in found[0].reason
     assert found[0].stage == "normalise"
