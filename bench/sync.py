@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     for what, seconds, calls in (
         ("the sandbox alone: one client, batches of 100, no associations", top, -(-(given.customers + given.contacts) // BATCH)),
         (f"the least number of calls, evenly at our share of {share:.0f} a second", least / share, least),
-        ("Weighlock, from its start until nothing moved for 3 s", count.seconds, made),
+        ("Weighlock, from its start until the last record was there", count.seconds, made),
     ):
         table.add_row(what, f"{seconds:.1f}", f"{(given.customers + given.contacts) / seconds:,.0f}", str(calls))
     console = Console(width=None if sys.stdout.isatty() else 140)

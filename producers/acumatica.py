@@ -1,8 +1,12 @@
 """Acumatica's customers and contacts: whole rows, a page at a time, in the walks of acumatica_walk.py.
 
+What changed is looked for by keys and stamps alone; whole rows are read where there is something new, and once more before a row leaves
+the overlap: then nothing that is still to come can have its stamp.
+
 Every contact gets the ref of its customer: Acumatica names the customer by a code that can be renamed and given to another, so the
-code is resolved to the NoteID while it is read. A contact whose account becomes a customer later is not touched itself: so the contacts
-of a changed customer are read along with it, once per customer and run; the nightly re-reading (`reread`) is the net below that.
+code is resolved to the NoteID while it is read (acumatica_codes.py). A contact whose account becomes a customer later, or gets another
+code, is not touched itself: so the contacts of a changed customer are read along with it, once per customer, code and run; the nightly
+re-reading (`reread`) is the net below that.
 """
 
 from __future__ import annotations
@@ -13,9 +17,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from producers.acumatica_codes import Codes, code_of
 from producers.acumatica_gone import Gone, Known
 from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, askable, ref_of
-from producers.acumatica_walk import STAMP, Ask, Position, Walk
+from producers.acumatica_walk import STAMP, Ask, Position, Turn, Walk
 from producers.base import Change, Page, Refused
 from schemas.headers import Passage, new_trace
 from weighlock import failpoints
@@ -28,6 +33,7 @@ from weighlock.settings import Schedule, Settings
 FILTER_ROOM = 1700
 CONTACT_FILTER_ROOM = 1200
 SMALLEST_PAGE = 25
+NOBODY: Mapping[str, str] = {}
 
 
 class AcumaticaSource:
@@ -52,8 +58,11 @@ class AcumaticaSource:
         self._by_key: dict[str, bool] = {}
         #: By entity and id: the stamp and the digest of what was published last, as far back as the overlap reaches.
         self._seen: dict[str, dict[str, tuple[datetime, str]]] = {entity: {} for entity in TABLES}
-        #: Customers whose contacts were read because the customer had changed.
-        self._visited: set[str] = set()
+        #: Entities whose walk found something new: the rest of it reads whole rows at once.
+        self._news: set[str] = set()
+        #: Customers whose contacts were read because the customer had changed, and the code by which they were read.
+        self._visited: dict[str, str] = {}
+        self._codes = Codes()
 
     def close(self) -> None:
         """Log out and forget."""
@@ -67,13 +76,19 @@ class AcumaticaSource:
             if not self._checked:
                 self._client.check()
                 self._checked = True
+            if position and position["walk"] == "idle":
+                self._news.discard(entity)
             position = walk.begin(position, self._client.now())
             if position["walk"] == "gone":
                 return self._ask_for_gone(table, position)
             full, skipping = position["walk"] == "full", failpoints.mutant("skip-paging")
             by_key = full or self._filters_by_key(table)
             ask = walk.ask(position, by_key, skipping)
-            rows = self._rows(table, ask)
+            narrow = not full and not self._has_news(table, walk, position)
+            rows = self._rows(table, ask, narrow)
+            if narrow and not all(self._seen_at(table, row) for row in rows):
+                self._news.add(entity)
+                rows, narrow = self._rows(table, ask), False
             keys = [row.get(table.key) if table.usable(row.get(table.key)) else None for row in rows]
             if rows and not any(key is not None for key in keys):
                 raise RejectedError(f"Acumatica lists rows of {table.name} without {table.key}: there is no paging without it")
@@ -81,22 +96,35 @@ class AcumaticaSource:
             if not turn.counts:
                 return Page((), turn.position, turn.more)
             gathering = _Gathering(self, "snapshot" if full else "upsert", self._client.now())
-            fresh = rows if full else [row for row in rows if not self._known(table, row)]
-            gathering.add(table, fresh)
+            if not narrow:
+                self._gather(gathering, table, position, rows)
             gone = full and self._gone.met(table, rows, not position["after"], not turn.more)
-            if table is CUSTOMER and not full:
-                gathering.add_contacts_of(fresh)
-        return gathering.page(entity, turn.position, turn.more, gone)
+        return gathering.page(entity, position, turn, gone)
 
     def _ask_for_gone(self, table: Table, position: Position) -> Page:
         """After the walk through everything: some of those that it did not meet, asked for by their ids."""
         changes, more = self._gone.ask(table, self._client.now()), self._gone.more(table)
         return Page(changes, position if more else {**position, "walk": "idle"}, more, committed=lambda: self._gone.answered(table))
 
-    def _rows(self, table: Table, ask: Ask) -> list[Row]:
-        """A page that takes the server too long is asked for again at half its size (facts §4.7)."""
+    def _gather(self, gathering: _Gathering, table: Table, position: Position, rows: list[Row]) -> None:
+        full = position["walk"] == "full"
+        fresh = rows if full else [row for row in rows if not self._known(table, row)]
+        if table is CUSTOMER:
+            self._codes.learn(position, rows)
+        gathering.add(table, fresh, self._codes.notes if full else {}, full and self._codes.whole)
+        if table is CUSTOMER and not full:
+            gathering.add_contacts_of(fresh)
+
+    def _has_news(self, table: Table, walk: Walk, position: Position) -> bool:
+        """Whole rows at once: this walk found something new, or has a row that we know for the last time."""
+        since, reach = datetime.fromisoformat(position["since"]), walk.reach(position)
+        return table.entity in self._news or any(since <= stamp < reach for stamp, _ in self._seen[table.entity].values())
+
+    def _rows(self, table: Table, ask: Ask, narrow: bool = False) -> list[Row]:
+        """A page that takes the server too long is asked for again at half its size (facts §4.7). `narrow`: keys and stamps alone."""
+        select, expand = ([table.key, STAMP], ()) if narrow else (table.select, table.expand)
         try:
-            return self._client.list(table.name, table.select, table.expand, ask.filter, ask.top, ask.skip)
+            return self._client.list(table.name, select, expand, ask.filter, ask.top, ask.skip)
         except TransientError as error:
             if error.ambiguous:
                 self._sizes[table.entity] = max(min(SMALLEST_PAGE, self._sizes[table.entity]), self._sizes[table.entity] // 2)
@@ -118,6 +146,11 @@ class AcumaticaSource:
             self._by_key[table.entity] = bool(self._client.list(table.name, select, filter=composed, top=1))
         return self._by_key[table.entity]
 
+    def _seen_at(self, table: Table, row: Row) -> bool:
+        """Published already with that stamp."""
+        seen = self._seen[table.entity].get(str(row.get("id")))
+        return seen is not None and _source_at(row, seen[0]) == seen[0]
+
     def _known(self, table: Table, row: Row) -> bool:
         """Published already, as it stands: the overlap shows it again."""
         seen = self._seen[table.entity].get(str(row.get("id")))
@@ -131,36 +164,45 @@ class _Gathering:
         self._source, self._client, self._change, self._read_at = source, source._client, change, read_at
         self._changes: list[Change] = []
         self._refused: list[Refused] = []
-        self._published: list[tuple[Table, Row]] = []
-        self._visited: list[str] = []
+        self._done: list[tuple[Table, Row]] = []
+        self._visited: dict[str, str] = {}
 
-    def add(self, table: Table, rows: Sequence[Row]) -> None:
+    def add(self, table: Table, rows: Sequence[Row], notes: Mapping[str, str] = NOBODY, whole: bool = False) -> None:
+        """`notes`: the customers' NoteIDs that are known, by code; `whole`: all of them, so there is nothing to ask."""
         own: Mapping[int, Mapping[str, str | None]] = {}
         if table is CONTACT:
-            rows, parties = self._with_parties(rows)
+            rows, parties = self._with_parties(rows, notes, whole)
             own = {id(row): _owner(row, parties) for row in rows}
         for row in rows:
             self._add(table, row, own.get(id(row), {}))
 
     def add_contacts_of(self, customers: Sequence[Row]) -> None:
-        """Contacts do not change when their account becomes a customer: read those of customers that we had not looked at yet."""
-        new = [row for row in customers if isinstance(row.get("id"), str) and row["id"] not in self._source._visited]
+        """Contacts do not change when their account becomes a customer or gets another code: read those of customers that we had not
+        looked at yet by that code."""
+        whole = [row for row in customers if isinstance(row.get("id"), str) and code_of(row, CUSTOMER.key)]
+        codes = {row["id"]: code_of(row, CUSTOMER.key) or "" for row in whole}
+        new = [row for row in whole if self._source._visited.get(row["id"]) != codes[row["id"]]]
+        notes = {code: note for note, code in codes.items()}
         for _, filter in any_of("BusinessAccount", _codes(new, CUSTOMER.key), CONTACT_FILTER_ROOM):
-            self.add(CONTACT, self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter))
-        self._visited += [row["id"] for row in new]
+            self.add(CONTACT, self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter), notes)
+        self._visited |= codes
 
-    def page(self, entity: str, position: Position, more: bool, gone: bool) -> Page:
+    def page(self, entity: str, before: Position, turn: Turn, gone: bool) -> Page:
         """`gone`: the walk ended, and what it did not meet is to be asked for before the entity rests."""
-        after = {**position, "walk": "gone"} if gone else position
-        return Page(self._changes, after, more or gone, self._refused, lambda: self._commit(entity, position))
+        after = {**turn.position, "walk": "gone"} if gone else turn.position
+        return Page(self._changes, after, turn.more or gone, self._refused, lambda: self._commit(entity, before, turn.position))
 
-    def _commit(self, entity: str, position: Position) -> None:
+    def _commit(self, entity: str, before: Position, position: Position) -> None:
         """Now that it is safe in Kafka: what need not be published again, as far back as the next window will reach."""
         source = self._source
-        source._visited.update(self._visited)
+        source._visited |= self._visited
+        if entity == CUSTOMER.entity:
+            source._codes.safe(before, position)
+        elif before["walk"] == "full" and position["walk"] == "idle":
+            source._codes.forget()
         since = source._walks[entity].reach(position)
-        for table, row in self._published:
-            if (stamp := instant(row[STAMP])) >= since:
+        for table, row in self._done:
+            if (stamp := _source_at(row, since)) >= since:
                 source._seen[table.entity][str(row["id"])] = (stamp, _digest(row))
         if position["walk"] == "idle":
             seen = source._seen[entity]
@@ -175,19 +217,24 @@ class _Gathering:
             self._refused.append(Refused(key, as_text(row), error, passage))
         else:
             self._changes.append(Change(table.topic, record.ref, record, passage))
-            self._published.append((table, row))
+        if isinstance(row.get("id"), str):
+            self._done.append((table, row))
 
-    def _with_parties(self, rows: Sequence[Row]) -> tuple[list[Row], dict[str, str]]:
+    def _with_parties(self, rows: Sequence[Row], notes: Mapping[str, str], whole: bool) -> tuple[list[Row], dict[str, str]]:
         """The rows, and by code the ref of each customer that they name. A code that is nobody's may have been renamed between
         the two calls: those rows and their codes are read once more."""
-        parties = self._parties(_codes(rows, "BusinessAccount"))
+        codes = _codes(rows, "BusinessAccount")
+        parties = {code: ref_of(CUSTOMER.entity, notes[code]) for code in map(str.upper, codes) if code in notes}
+        if whole:
+            return list(rows), parties
+        parties |= self._parties([code for code in codes if code.upper() not in parties])
         lost = [row for row in rows if _is_lost(row, parties)]
         if not lost:
             return list(rows), parties
         again: dict[Any, Row] = {}
         for _, filter in any_of(CONTACT.key, [row[CONTACT.key] for row in lost], FILTER_ROOM - 500):
             again |= {str(row.get("id")): row for row in self._client.list(CONTACT.name, CONTACT.select, CONTACT.expand, filter)}
-        moved = [row for row in lost if _code(again.get(row["id"], row), "BusinessAccount") != _code(row, "BusinessAccount")]
+        moved = [row for row in lost if code_of(again.get(row["id"], row), "BusinessAccount") != code_of(row, "BusinessAccount")]
         parties |= self._parties(_codes([again[row["id"]] for row in moved], "BusinessAccount"))
         return [again.get(str(row.get("id")), row) for row in rows], parties
 
@@ -196,14 +243,14 @@ class _Gathering:
         found: dict[str, str] = {}
         for _, filter in any_of(CUSTOMER.key, codes, FILTER_ROOM):
             for row in self._client.list(CUSTOMER.name, [CUSTOMER.key], filter=filter):
-                if (code := _code(row, CUSTOMER.key)) and isinstance(row.get("id"), str):
+                if (code := code_of(row, CUSTOMER.key)) and isinstance(row.get("id"), str):
                     found[code] = ref_of(CUSTOMER.entity, row["id"])
         return found
 
 
 def _owner(row: Row, parties: Mapping[str, str]) -> dict[str, str | None]:
     """Whose the contact is, or why it is out of scope."""
-    code = _code(row, "BusinessAccount")
+    code = code_of(row, "BusinessAccount")
     if row.get("Type") != "Contact":
         return {"party": None, "scope": f"type {sayable(brief(str(row.get('Type'))))}, not Contact"}
     if code is None:
@@ -213,20 +260,14 @@ def _owner(row: Row, parties: Mapping[str, str]) -> dict[str, str | None]:
     return {"party": parties[code], "scope": None}
 
 
-def _code(row: Row, field: str) -> str | None:
-    """A code to compare with: they are padded, and the server compares them without regard to case (facts §3.1, §4.7)."""
-    value = row.get(field)
-    return value.strip().upper() or None if isinstance(value, str) else None
-
-
 def _codes(rows: Sequence[Row], field: str) -> list[str]:
     """Distinct codes to ask for, as they are written, in the order in which they come."""
-    return list({code: row[field].strip() for row in rows if (code := _code(row, field)) is not None and askable(code)}.values())
+    return list({code: row[field].strip() for row in rows if (code := code_of(row, field)) is not None and askable(code)}.values())
 
 
 def _is_lost(row: Row, parties: Mapping[str, str]) -> bool:
     """Does it name a customer that was not found, and can it be asked for again?"""
-    code = _code(row, "BusinessAccount")
+    code = code_of(row, "BusinessAccount")
     return bool(row.get("id")) and code is not None and code not in parties and askable(code) and CONTACT.usable(row.get(CONTACT.key))
 
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.acumatica.filter import compile_filter
 from sandbox.acumatica.identity import Identity
 from sandbox.acumatica.licence import Declined, Licence, declined
+from sandbox.acumatica.lists import Lists
 from sandbox.acumatica.openapi import WRITABLE, document
 from sandbox.acumatica.person import edit
 from sandbox.acumatica.query import Query, Rendering, dumped, optimizable, parse
@@ -77,6 +78,7 @@ class Acumatica:
         self.seats = Seats(switches.seats)
         self.identity = Identity(switches, self.seats)
         self.licence = Licence(switches.licence_per_minute, switches.licence_cores)
+        self.lists = Lists()
 
     def dump(self) -> dict[str, Any]:
         """The tables with plain values; business accounts are those that are no customers. `seeded` is how the rows were at the reset,
@@ -102,7 +104,8 @@ class Acumatica:
         licence = self.licence
         return {
             "sessions": {"open": self.seats.open, "most": self.seats.most, "seats": self.seats.limit},
-            "licence": {"queued": licence.queued, "delayed": licence.delayed, "declined": licence.declined},
+            "licence": {"queued": licence.queued, "delayed": licence.delayed, "declined": licence.declined, "most": licence.most},
+            "lists": self.lists.as_json(),
         }
 
     def route(self, path: str) -> str:
@@ -277,6 +280,7 @@ class Acumatica:
             found = [row for row in found if str(row[entity.key]) not in hidden]
         end = None if query.top is None else query.skip + query.top
         page = found[query.skip : end]
+        self.lists.count(entity, query, len(page))
         records = [rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)]
         return answer([garbled(record, spoilt.get(record["id"], {})) for record in records])
 

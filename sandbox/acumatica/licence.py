@@ -30,7 +30,7 @@ class Licence:
         self.per_minute, self._clock, self._sleep = per_minute, clock, sleep
         self._cores = asyncio.Semaphore(cores) if cores else None
         self._processed: deque[float] = deque()
-        self.queued = self.delayed = self.declined = 0
+        self.queued = self.delayed = self.declined = self.most = 0
 
     def delay(self) -> float:
         """Seconds that a request entering now has to wait: from half the limit on, the rest of the minute is shared out."""
@@ -73,9 +73,11 @@ class Licence:
             self._cores.release()
 
     def count(self) -> None:
-        """One request is processed (sign-out counts, though it waits for nobody)."""
+        """One request is processed (sign-out counts, though it waits for nobody). `most` is how many were in one minute."""
         if self.per_minute is not None:
             self._processed.append(self._clock())
+            self.delay()  # forgets what is older
+            self.most = max(self.most, len(self._processed))
 
 
 def declined(shape: str) -> Response:

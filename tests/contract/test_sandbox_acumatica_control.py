@@ -187,6 +187,24 @@ def test_reset_starts_over() -> None:
         assert one.client.get("/__sandbox__/calls").json()["sessions"]["open"] == 0
 
 
+def test_lists_are_counted_by_what_they_ask() -> None:
+    """Fields, the filter without its values, calls and rows: what a test of few and narrow calls reads."""
+    with site() as one:
+        for code in ("A''S", "B"):
+            terms = f"LastModifiedDateTime ge datetimeoffset'2020-01-01T00:00:00Z' and CustomerID gt '{code}'"
+            one.get("Customer", select="Status,CustomerID", filter=terms, top=1)
+        one.get("Customer", select="CustomerID", filter="CustomerID eq 'X' or CustomerID eq 'Y' or CustomerID eq 'Z'")
+        one.get("Contact", filter="ContactID gt 100001", top=2)
+        found = {
+            (each["select"], each["filter"]): (each["calls"], each["rows"]) for each in one.client.get("/__sandbox__/calls").json()["lists"]
+        }
+        assert found == {
+            ("CustomerID,Status", "LastModifiedDateTime ge ? and CustomerID gt ?"): (2, 2),
+            ("CustomerID", "CustomerID eq ? or ..."): (1, 0),
+            ("", "ContactID gt ?"): (1, 2),
+        }
+
+
 def test_calls_are_counted_by_route() -> None:
     """Calls are counted with endpoint, version and key taken out of the path."""
     with site() as one:

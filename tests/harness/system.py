@@ -38,13 +38,13 @@ class Worker:
     """One worker's process, started again and again under the same member name. `env` of a start arms fail-points and mutants."""
 
     def __init__(self, name: str, env: Mapping[str, str], log: Path, member: str = "0") -> None:
-        self.name, self._env, self.log, self.member = name, env, log, member
+        self.name, self.env, self.log, self.member = name, dict(env), log, member
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **env: str) -> None:
         assert self.process is None or self.process.poll() is not None, f"{self.name} runs already"
         command = [sys.executable, "-m", "weighlock", "run", self.name, "--member", self.member]
-        self.process = spawn(command, {**self._env, **({"WEIGHLOCK_TESTING": "1"} if env else {}), **env}, self.log)
+        self.process = spawn(command, {**self.env, **({"WEIGHLOCK_TESTING": "1"} if env else {}), **env}, self.log)
 
     @property
     def pid(self) -> int:
