@@ -38,8 +38,8 @@ from weighlock.settings import Settings
 __all__ = ["Answer", "Ask", "Claims", "Resolved", "Sink", "Target", "Written", "run"]
 
 log = structlog.get_logger(__name__)
-#: Messages of one lane in one transaction, and of all lanes in one turn.
-BATCH, TURN = 500, 2000
+#: Messages of one turn, of all lanes together; a lane's part of it is one transaction: cut in two, its end would cost calls of its own.
+BATCH = 2000
 #: With so many in hand that are new to us it is a first sync: more are waited for, for so many seconds, until none comes for so many.
 MANY, LINGER, QUIET = 20, 20.0, 2.0
 EXPIRY_EVERY = 30.0
@@ -126,14 +126,13 @@ class Sink:
 
     def _gather(self) -> list[Any]:
         """What there is now; where it is a first sync (much that we never wrote), what comes in the next seconds too, for full calls."""
-        limit = min(self.batch * max(len(self.lanes), 1), TURN)
-        messages = self.member.consume(limit)
+        messages = self.member.consume(self.batch)
         if sum(self._is_new(message) for message in messages) < MANY:
             return messages
         until, quiet = clock() + LINGER, clock() + QUIET
-        while len(messages) < limit and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
+        while len(messages) < self.batch and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
             before = dict(self.lanes)
-            more = self.member.consume(limit - len(messages))
+            more = self.member.consume(self.batch - len(messages))
             if self.lanes != before:  # what came before another owner, or a new seat, is read again
                 messages = [one for one in messages if self.lanes.get(one.partition()) is before.get(one.partition())]
             if more:

@@ -192,12 +192,12 @@ class Lane:
         """What waits for one of these goes back to upserts."""
         entries = Entries(self.system, self.ledger)
         subjects = dict.fromkeys(subject for ref in refs for subject in self.ledger.waiting_for(ref))
-        for subject in list(subjects)[: self.loop.batch * 5]:
+        for subject in list(subjects)[: self.loop.batch]:
             waiting = self.ledger.waiting[subject]
             entries.released(waiting, f"{waiting.waits_for} is there")
         if subjects:
             self.transact(entries, None)
-        if len(subjects) > self.loop.batch * 5:
+        if len(subjects) > self.loop.batch:
             self.release(refs)
 
     def catch_up(self) -> None:
