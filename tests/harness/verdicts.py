@@ -16,7 +16,7 @@ from sandbox.compare import owned
 
 Row = dict[str, Any]
 #: Bytes of a source record, about: more goes nowhere. Nothing in the world is near it on the other side.
-LARGEST = 1_010_000
+LARGEST = 1_100_000
 LONGEST = 65_536
 
 
