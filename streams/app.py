@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ from weighlock.settings import Settings
 log = logging.getLogger(__name__)
 #: How long a registry that is away holds up a record before the worker gives up and is started again.
 PATIENCE_SECONDS = 60.0
+#: How long a worker that crashed may take to stop.
+STOP_SECONDS = 10.0
 
 
 def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
@@ -43,7 +46,27 @@ def run(settings: Settings, codec: Codec, worker: str = "0") -> None:
     app = build(settings, codec, worker)
     engine_worker = app.Worker(override_logging=False, quiet=True, workdir=".")
     engine_worker.spinner = None
+    end_after_crash(engine_worker)
     engine_worker.execute_from_commandline()
+
+
+def end_after_crash(worker: Any, seconds: float = STOP_SECONDS) -> None:
+    """A crash in the midst of much work may leave Faust waiting for its own agents for ever, and nobody starts such a worker again: it is
+    ended the hard way, as if it had been killed. What was not committed is done again."""
+    crash = worker._crash
+
+    def crashed(reason: BaseException) -> None:
+        crash(reason)
+        last = threading.Timer(seconds, _end)
+        last.daemon = True
+        last.start()
+
+    worker._crash = crashed
+
+
+def _end() -> None:
+    log.critical("a crashed worker did not stop by itself: it is ended")
+    os._exit(1)
 
 
 def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -> faust.App:
