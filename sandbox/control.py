@@ -92,6 +92,9 @@ class Vendor(Protocol):
     def edit(self, request: dict[str, Any]) -> None:
         """Make a person's change and log it; ValueError says what is wrong with the request."""
 
+    def credentials(self, changes: dict[str, str]) -> None:
+        """Others are good from now on; ValueError names those that there are. A reset brings the first ones back."""
+
     def counters(self) -> dict[str, Any]:
         """What the vendor adds to `GET calls`."""
 
@@ -178,6 +181,10 @@ def _control_app(sandbox: Sandbox) -> Starlette:
     async def edit(request: Request) -> Response:
         return JSONResponse(sandbox.edit(await _json(request)))
 
+    async def credentials(request: Request) -> Response:
+        sandbox.vendor.credentials({name: str(value) for name, value in (await _json(request)).items()})
+        return JSONResponse({"system": sandbox.vendor.system, "ready": True})
+
     async def log(request: Request) -> Response:
         seq = int(request.query_params.get("after", 0))
         return JSONResponse(await sandbox.vendor.log.wait(seq, float(request.query_params.get("wait", 0))))
@@ -196,7 +203,7 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         return JSONResponse({"error": str(error)}, 400)
 
     routes = [Route(f"{PREFIX}/{view.__name__}", view, methods=["GET"]) for view in (health, dump, log, calls)]
-    routes += [Route(f"{PREFIX}/{view.__name__}", view, methods=["POST"]) for view in (reset, edit)]
+    routes += [Route(f"{PREFIX}/{view.__name__}", view, methods=["POST"]) for view in (reset, edit, credentials)]
     routes += [Route(f"{PREFIX}/faults", faults, methods=["GET", "POST", "DELETE"])]
     return Starlette(routes=routes, exception_handlers={ValueError: complain})
 

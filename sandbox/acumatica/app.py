@@ -100,6 +100,11 @@ class Acumatica:
     def edit(self, request: dict[str, Any]) -> None:
         edit(self.store, request)
 
+    def credentials(self, changes: dict[str, str]) -> None:
+        if unknown := set(changes) - set(self.identity.secrets):
+            raise ValueError(f"there are {', '.join(self.identity.secrets)}; not {', '.join(sorted(unknown))}")
+        self.identity.secrets |= changes
+
     def counters(self) -> dict[str, Any]:
         licence = self.licence
         return {

@@ -53,6 +53,8 @@ class Identity:
 
     def __init__(self, switches: Switches, seats: Seats, clock: Callable[[], float] = time.monotonic) -> None:
         self.switches, self.seats, self.clock = switches, seats, clock
+        #: What is good now. A changed one takes effect at the next sign-in or refresh: tokens live on.
+        self.secrets = {"client_secret": credentials.ACUMATICA_CLIENT_SECRET, "password": credentials.ACUMATICA_PASSWORD}
         self._tokens: dict[str, Token] = {}
         self._grants: list[Grant] = []
         self._codes: dict[str, tuple[str, str]] = {}  # of the authorization_code grant: where it goes, what for
@@ -76,7 +78,7 @@ class Identity:
     async def token(self, request: Request) -> Response:
         """POST /identity/connect/token"""
         form = await _form(request)
-        if not _client_is_known(form):
+        if not self._client_is_known(form):
             return _oauth_error("invalid_client")
         match form.get("grant_type"):
             case "password":
@@ -90,6 +92,9 @@ class Identity:
             case None:
                 return _oauth_error("invalid_request")
         return _oauth_error("unsupported_grant_type")
+
+    def _client_is_known(self, form: dict[str, str]) -> bool:
+        return (form.get("client_id"), form.get("client_secret")) == (credentials.ACUMATICA_CLIENT_ID, self.secrets["client_secret"])
 
     async def authorize(self, request: Request) -> Response:
         """GET /identity/connect/authorize: the user agrees at once; a redirect with a code that is good once (§1.2)."""
@@ -114,7 +119,7 @@ class Identity:
         scope = form.get("scope", "api")
         if not scope.split() or not set(scope.split()) <= SCOPES:
             return _oauth_error("invalid_scope")
-        if (form.get("username"), form.get("password")) != (credentials.ACUMATICA_USER, credentials.ACUMATICA_PASSWORD):
+        if (form.get("username"), form.get("password")) != (credentials.ACUMATICA_USER, self.secrets["password"]):
             return _oauth_error("invalid_grant", "The user name or password is not valid.")
         return self._granted(scope)
 
@@ -152,7 +157,7 @@ class Identity:
     async def revoke(self, request: Request) -> Response:
         """POST /identity/connect/revocation: the token is dead; the seat stays taken (§1.7)."""
         form = await _form(request)
-        if not _client_is_known(form):
+        if not self._client_is_known(form):
             return _oauth_error("invalid_client")
         text = form.get("token", "")
         if text in self._tokens:
@@ -169,7 +174,7 @@ class Identity:
         if self.switches.multi_tenant and tenant != credentials.ACUMATICA_TENANT:
             text = "A proper company ID cannot be determined for the request."
             raise failure(text, "PX.Data.PXUndefinedCompanyException", "PX.Data.PXLogin.LoginUser(String& userName)")
-        if (body.get("name"), body.get("password")) != (credentials.ACUMATICA_USER, credentials.ACUMATICA_PASSWORD):
+        if (body.get("name"), body.get("password")) != (credentials.ACUMATICA_USER, self.secrets["password"]):
             text = "Invalid credentials. Please try again."
             raise failure(text, "PX.Data.PXException", "PX.Data.PXLogin.LoginUser(String& userName, String password)")
         cookie = secrets.token_hex(12)
@@ -202,11 +207,6 @@ class Identity:
             request.state.cookie = secrets.token_hex(12)
             owner = f"token {token.text} {request.state.cookie}"
         return owner, token
-
-
-def _client_is_known(form: dict[str, str]) -> bool:
-    known = (credentials.ACUMATICA_CLIENT_ID, credentials.ACUMATICA_CLIENT_SECRET)
-    return (form.get("client_id"), form.get("client_secret")) == known
 
 
 def _oauth_error(code: str, description: str | None = None) -> Response:

@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.data.credentials import HUBSPOT_TOKEN
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.errors import bad_request, correlation_id, unauthenticated
 from sandbox.hubspot.limits import APP_ID
 from sandbox.hubspot.switches import Switches
 
 
-def token_info(switches: Switches) -> Callable[[Request], Awaitable[Response]]:
+def token_info(switches: Switches, good: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
     """`POST {"tokenKey": ...}` without any other sign-in; how an unknown token answers is not known: 401."""
 
     async def serve(request: Request) -> Response:
@@ -22,7 +21,7 @@ def token_info(switches: Switches) -> Callable[[Request], Awaitable[Response]]:
             token = (await request.json())["tokenKey"]
         except (ValueError, KeyError, TypeError):
             return JSONResponse(bad_request("Invalid input JSON on line 1, column 1: tokenKey").body(correlation_id()), 400)
-        if token != HUBSPOT_TOKEN:
+        if token != good():
             return JSONResponse(unauthenticated().body(correlation_id()), 401)
         known = {"userId": 9586504, "hubId": switches.portal_id, "appId": APP_ID, "scopes": list(switches.scopes)}
         return JSONResponse(known, media_type="application/json;charset=utf-8")

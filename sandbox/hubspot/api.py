@@ -90,7 +90,7 @@ class Api:
     """Makes Starlette endpoints of handlers."""
 
     def __init__(self, portal: Portal, limits: Limits) -> None:
-        self.portal, self.limits = portal, limits
+        self.portal, self.limits, self.token = portal, limits, HUBSPOT_TOKEN
 
     def endpoint(self, handler: Handler, needs: Needs, version: str, bucket: str) -> Callable[[Request], Any]:
         """`needs` lists any-of lists of scopes, all of which must be met; `bucket` is general, search or associations."""
@@ -112,7 +112,7 @@ class Api:
         return serve
 
     def _authenticate(self, request: Request) -> None:
-        if request.headers.get("authorization") != f"Bearer {HUBSPOT_TOKEN}":
+        if request.headers.get("authorization") != f"Bearer {self.token}":
             raise unauthenticated()
         if fired(request.scope, "expire-token"):
             raise expired()

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from sandbox.control import Vendor
 from sandbox.data import Book
+from sandbox.data.credentials import HUBSPOT_TOKEN
 from sandbox.hubspot import account, associations, batch, objects, people, properties, search
 from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs
 from sandbox.hubspot.limits import Limits
@@ -115,13 +116,15 @@ class HubSpot:
         self.portal = Portal(book, switches, clock)
         self.log = self.portal.log
         self.limits = Limits(switches, clock, monotonic)
-        api = Api(self.portal, self.limits)
+        self.api = api = Api(self.portal, self.limits)
         rows = list(_paths())
         routes = [
             Route(path, api.endpoint(handler, needs, version, bucket), methods=[method])
             for method, path, handler, needs, version, bucket in rows
         ]
-        routes.append(Route("/oauth/v2/private-apps/get/access-token-info", account.token_info(switches), methods=["POST"]))
+        routes.append(
+            Route("/oauth/v2/private-apps/get/access-token-info", account.token_info(switches, lambda: api.token), methods=["POST"])
+        )
         self.app = Starlette(routes=routes, exception_handlers={404: _html, 405: _html})
         self.app.router.redirect_slashes = False
         self._templates = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in dict.fromkeys(row[1] for row in rows)]
@@ -132,9 +135,15 @@ class HubSpot:
     def reset(self, book: Book) -> None:
         self.portal.reset(book)
         self.limits.reset()
+        self.api.token = HUBSPOT_TOKEN
 
     def edit(self, request: dict[str, Any]) -> None:
         people.edit(self.portal, request)
+
+    def credentials(self, changes: dict[str, str]) -> None:
+        if set(changes) != {"token"}:
+            raise ValueError(f"there is token; not {', '.join(sorted(changes))}")
+        self.api.token = changes["token"]
 
     def counters(self) -> dict[str, Any]:
         return {"buckets": self.limits.as_json()}

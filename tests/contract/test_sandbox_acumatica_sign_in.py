@@ -288,3 +288,18 @@ def test_a_call_can_be_told_of_the_login_limit() -> None:
     with site() as one:
         one.control("faults", kind="login-limit", args={"shape": "iis"})
         assert [one.get("Customer", top=1).status_code for _ in range(2)] == [429, 200]
+
+
+def test_another_secret_is_good_from_now_on() -> None:
+    """`POST credentials`: the old secret and password are refused at the next sign-in or refresh; tokens live on; a reset ends it."""
+    with site(signed_in=False) as one:
+        tokens = one.token().json()
+        assert one.control("credentials", secret="x") == {"error": "there are client_secret, password; not secret"}
+        one.control("credentials", client_secret="other", password="word")
+        assert one.refresh(tokens["refresh_token"]).json() == {"error": "invalid_client"}
+        assert one.token(client_secret="other").json()["error"] == "invalid_grant"
+        assert one.token(client_secret="other", password="word").status_code == 200
+        one.client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        assert one.get("Customer", top=1).status_code == 200
+        one.control("reset")
+        assert one.token().status_code == 200

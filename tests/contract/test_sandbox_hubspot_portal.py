@@ -183,3 +183,16 @@ def test_log_times_are_when_it_happened() -> None:
         assert times == sorted(times)
         assert all(at.utcoffset() == timedelta(0) for at in times)
         assert all(len(entry["at"]) == len("2026-11-20T10:00:00.000000Z") for entry in portal.log())
+
+
+def test_another_token_is_good_from_now_on() -> None:
+    """`POST credentials`: the old token is refused at once, everywhere; a reset brings it back."""
+    with hub() as one:
+        details = "/account-info/2026-09/details"
+        assert one.post("/__sandbox__/credentials", {"key": "x"}).json() == {"error": "there is token; not key"}
+        one.post("/__sandbox__/credentials", {"token": "other"})
+        assert one("GET", details).status_code == 401
+        assert one("GET", details, headers={"Authorization": "Bearer other"}).status_code == 200
+        assert one.post("/oauth/v2/private-apps/get/access-token-info", {"tokenKey": "other"}).status_code == 200
+        one.post("/__sandbox__/reset", {})
+        assert one("GET", details).status_code == 200

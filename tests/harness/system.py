@@ -80,6 +80,11 @@ class Worker:
         """SIGTERM and its exit status; None where it was never started."""
         return stop(self.process, 20) if self.process is not None else None
 
+    def said(self) -> list[dict[str, Any]]:
+        """The lines of its log that are JSON, oldest first."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
+
     def tail(self, lines: int = 15) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
@@ -151,10 +156,10 @@ class System:
         for worker in running:
             worker.stop()
 
-    def command(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """`weighlock ...`, to its end."""
-        command = [sys.executable, "-m", "weighlock", *arguments]
-        return subprocess.run(command, env={**os.environ, **self.env, **env}, capture_output=True, text=True, check=False, timeout=120)
+    def command(self, *arguments: str, given: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        """`weighlock ...`, to its end; `given` is what it reads."""
+        command, around = [sys.executable, "-m", "weighlock", *arguments], {**os.environ, **self.env, **env}
+        return subprocess.run(command, input=given, env=around, capture_output=True, text=True, check=False, timeout=120)
 
     def compare(self) -> dict[str, Any]:
         """The verdict of the comparer, which runs as a process of its own and knows nothing of us."""
