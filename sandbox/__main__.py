@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
     package = importlib.import_module(f"sandbox.{options.system}.app")
-    start = DataSet(options.data, options.customers, options.contacts, options.seed)
+    start = DataSet(options.data, options.customers, options.contacts, options.seed, options.invoices)
     try:
         settings = dict(_setting(text) for text in options.set)
         if options.licence_per_minute is not None:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _load(wanted: DataSet) -> Book:
     try:
-        return load(wanted.data, customers=wanted.customers, contacts=wanted.contacts, seed=wanted.seed)
+        return load(wanted.data, customers=wanted.customers, contacts=wanted.contacts, seed=wanted.seed, invoices=wanted.invoices)
     except BadData as error:
         raise ValueError(str(error)) from error
 
@@ -73,6 +73,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         sub.add_argument("--data", default="demo", help="demo, empty, or a folder of CSV or JSON (default: demo)")
         sub.add_argument("--customers", type=int, default=250, help="how many customers (250)")
         sub.add_argument("--contacts", type=int, help="how many contacts (2.4 for each customer)")
+        sub.add_argument("--invoices", type=int, help="how many invoices in Acumatica (12 for each customer)")
         sub.add_argument("--seed", type=int, default=1, help="another seed is another, repeatable data set (1)")
         if system == "acumatica":
             sub.add_argument("--licence-per-minute", metavar="N", help="the licence's API calls a minute (none)")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -110,6 +110,7 @@ class DataSet:
     customers: int = 250
     contacts: int | None = None
     seed: int = 1
+    invoices: int | None = None
 
 
 class Sandbox:
@@ -147,10 +148,12 @@ class Sandbox:
 
     def reset(self, changes: dict[str, Any]) -> None:
         if unknown := set(changes) - set(DataSet.__dataclass_fields__):
-            raise ValueError(f"reset takes data, customers, contacts, seed; not {', '.join(sorted(unknown))}")
+            raise ValueError(f"reset takes {', '.join(DataSet.__dataclass_fields__)}; not {', '.join(sorted(unknown))}")
         wanted = {**vars(self._start), **changes}
         if "customers" in changes and "contacts" not in changes:
             wanted["contacts"] = None
+        if "customers" in changes and "invoices" not in changes:
+            wanted["invoices"] = None
         book = self._load(DataSet(**wanted))
         self.vendor.log.clear()
         self._calls.clear()
@@ -162,6 +165,13 @@ class Sandbox:
         self.vendor.edit(request)
         return self.vendor.log.after(before)
 
+    def books(self) -> dict[str, Any]:
+        """The books of a vendor that keeps some (Acumatica)."""
+        shown: Callable[[], dict[str, Any]] | None = getattr(self.vendor, "books", None)
+        if shown is None:
+            raise ValueError(f"{self.vendor.system} keeps no books")
+        return shown()
+
     def calls(self) -> dict[str, Any]:
         routes = {route: dict(counts) for route, counts in sorted(self._calls.items())}
         return {"total": sum(sum(counts.values()) for counts in routes.values()), "routes": routes, **self.vendor.counters()}
@@ -170,9 +180,6 @@ class Sandbox:
 def _control_app(sandbox: Sandbox) -> Starlette:
     async def health(request: Request) -> Response:
         return JSONResponse({"system": sandbox.vendor.system, "ready": True})
-
-    async def dump(request: Request) -> Response:
-        return JSONResponse(sandbox.vendor.dump())
 
     async def reset(request: Request) -> Response:
         sandbox.reset(await _json(request))
@@ -189,9 +196,6 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         seq = int(request.query_params.get("after", 0))
         return JSONResponse(await sandbox.vendor.log.wait(seq, float(request.query_params.get("wait", 0))))
 
-    async def calls(request: Request) -> Response:
-        return JSONResponse(sandbox.calls())
-
     async def faults(request: Request) -> Response:
         if request.method == "POST":
             return JSONResponse(sandbox.faults.add(await _json(request)).model_dump(), 201)
@@ -202,10 +206,19 @@ def _control_app(sandbox: Sandbox) -> Starlette:
     async def complain(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, 400)
 
-    routes = [Route(f"{PREFIX}/{view.__name__}", view, methods=["GET"]) for view in (health, dump, log, calls)]
+    routes = [Route(f"{PREFIX}/{view.__name__}", view, methods=["GET"]) for view in (health, log)]
     routes += [Route(f"{PREFIX}/{view.__name__}", view, methods=["POST"]) for view in (reset, edit, credentials)]
+    shows = (sandbox.vendor.dump, sandbox.books, sandbox.calls)
+    routes += [Route(f"{PREFIX}/{view.__name__}", _showing(view), methods=["GET"]) for view in shows]
     routes += [Route(f"{PREFIX}/faults", faults, methods=["GET", "POST", "DELETE"])]
     return Starlette(routes=routes, exception_handlers={ValueError: complain})
+
+
+def _showing(view: Callable[[], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+    async def show(request: Request) -> Response:
+        return JSONResponse(view())
+
+    return show
 
 
 async def _json(request: Request) -> dict[str, Any]:

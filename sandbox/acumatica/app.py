@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +12,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.acumatica.ar.clerk import Clerk
+from sandbox.acumatica.ar.records import Rules
+from sandbox.acumatica.ar.rows import Rows, shown
 from sandbox.acumatica.filter import compile_filter
 from sandbox.acumatica.identity import Identity
 from sandbox.acumatica.licence import Declined, Licence, declined
@@ -32,6 +35,7 @@ from sandbox.faults import fired
 __all__ = ["Acumatica", "Switches", "build"]
 
 Spoilt = Mapping[str, Mapping[str, str]]
+REVERSED: Mapping[str, Literal["L", "V", "C"]] = {"canceled": "L", "voided": "V", "closed": "C"}
 METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 FAULTS = {
     "expire-token": "the access token (or cookie session) of this call is over from now on: 401",
@@ -74,7 +78,9 @@ class Acumatica:
     def reset(self, book: Book) -> None:
         """Everything anew: tables, tokens, sessions, licence."""
         switches = self.switches
-        self.store = Store(book, self.log.add, switches.clock_skew_seconds, switches.main_contact_bumps_customer)
+        rules = Rules(switches.application_bumps_invoice, REVERSED[switches.reversed_invoice])
+        self.store = Store(book, self.log.add, switches.clock_skew_seconds, switches.main_contact_bumps_customer, rules)
+        self._rows: Rows | None = None
         self.seats = Seats(switches.seats)
         self.identity = Identity(switches, self.seats)
         self.licence = Licence(switches.licence_per_minute, switches.licence_cores)
@@ -97,8 +103,21 @@ class Acumatica:
             "deleted": store.deleted,
         }
 
+    @property
+    def rows(self) -> Rows:
+        """The books as rows of their tables."""
+        if self._rows is None:
+            self._rows = Rows(self.store.books, self.switches.voided_payment_amount)
+        return self._rows
+
+    def books(self) -> dict[str, Any]:
+        """The books: documents, applications, balances (sandbox/acumatica/ar/rows.py)."""
+        return {"system": self.system, **shown(self.store.books, self.rows, self.store.customer_numbers())}
+
     def edit(self, request: dict[str, Any]) -> None:
-        edit(self.store, request)
+        if "ar" not in request:
+            return edit(self.store, request)
+        Clerk(self.store.books, self.store.customer).edit(request)
 
     def credentials(self, changes: dict[str, str]) -> None:
         if unknown := set(changes) - set(self.identity.secrets):

@@ -6,8 +6,12 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
+from sandbox.acumatica.ar.books import Books
+from sandbox.acumatica.ar.history import history
+from sandbox.acumatica.ar.records import Rules
 from sandbox.acumatica.filter import collate
 from sandbox.acumatica.schema import BUSINESS_ACCOUNT, CONTACT, CUSTOMER, Entity
 from sandbox.data import Book, Row
@@ -57,7 +61,7 @@ class Table:
 class Store:
     """The three tables. A customer is a business account as well, under the same NoteID (§8)."""
 
-    def __init__(self, book: Book, log: Log, clock_skew: float, main_contact_bumps: bool) -> None:
+    def __init__(self, book: Book, log: Log, clock_skew: float, main_contact_bumps: bool, rules: Rules | None = None) -> None:
         rows = copy.deepcopy(book)
         self.seeded = book
         self.customers = Table(CUSTOMER, rows.customers)
@@ -65,6 +69,7 @@ class Store:
         self.accounts = Table(BUSINESS_ACCOUNT, rows.business_accounts + [_account(row) for row in rows.customers])
         self.tables = {table.entity.name: table for table in (self.customers, self.contacts, self.accounts)}
         self._log, self._skew, self._main_contact_bumps = log, timedelta(seconds=clock_skew), main_contact_bumps
+        self._rules, self.books_actor = rules or Rules(), "person"
         contact_ids = [row["ContactID"] for row in rows.contacts] + [_main(row).get("ContactID") or 0 for row in rows.customers]
         #: The NoteIDs of what a person deleted, and of the contacts that were left without a customer by that.
         self.deleted: list[str] = []
@@ -75,6 +80,26 @@ class Store:
         """Now, by the database's clock, which keeps milliseconds."""
         now = datetime.now(UTC) + self._skew
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    @cached_property
+    def books(self) -> Books:
+        """The books of accounts receivable, with the history that the data set asks for: made when somebody first looks at them."""
+
+        def log(op: str, entity: str, id: str, key: str, fields: list[str]) -> None:
+            self._log(self.books_actor, op, entity, id, key, fields)
+
+        books = Books(self.stamp, log, self._rules)
+        if self.seeded.invoices:
+            history(books, self.seeded.customers, self.seeded.contacts, self.seeded.invoices, self.seeded.seed)
+        return books
+
+    def customer_numbers(self) -> dict[int, Row]:
+        """The customers by BAccountID, which is what the tables of the books call them."""
+        return {row["BAccountID"]: row for row in self.customers if row.get("BAccountID") is not None}
+
+    def customer(self, key: Any) -> Row | None:
+        """A customer by its key or NoteID (a text), or by its BAccountID (a number)."""
+        return self.customer_numbers().get(key) if isinstance(key, int) else self.customers.find(key)
 
     def next_contact_id(self) -> int:
         self._contact_id += 1

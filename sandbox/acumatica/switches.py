@@ -42,6 +42,10 @@ class Switches(BaseModel):
     too_long: Literal["error", "cut"] = Field("error", description="a text longer than its field in a PUT: a 422, or cut in silence")
     validation_shape: Literal["422", "500"] = Field("422", description="form of a PUT's field errors: the entity, or one exception text")
 
+    application_bumps_invoice: bool = Field(True, description="a payment or memo that is applied moves the invoice's stamp")
+    reversed_invoice: Literal["canceled", "voided", "closed"] = Field("canceled", description="status of an invoice reversed whole")
+    voided_payment_amount: Literal["negative", "positive"] = Field("negative", description="sign of the amount of a Voided Payment")
+
     virtual_directory: str = Field("", pattern=r"^\w*$", description="a folder in front of every path: AcumaticaDB")
     path_case: Literal["exact", "any"] = Field("exact", description="whether names of endpoints and entities in a path must be as written")
     unknown_fields: Literal["ignored", "refused"] = Field("ignored", description="an unknown name in a PUT: left out in silence, or a 400")

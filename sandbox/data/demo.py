@@ -14,8 +14,8 @@ FIRST_DAY = datetime(2023, 3, 1, tzinfo=UTC)
 IMPORTS = (datetime(2024, 2, 17, 6, 30, 0, 433000, tzinfo=UTC), datetime(2025, 6, 1, 22, 5, 12, 510000, tzinfo=UTC))
 
 
-def demo(customers: int, contacts: int, seed: int) -> Book:
-    """A Book with that many customers and contacts; the same arguments always give the same one."""
+def demo(customers: int, contacts: int, seed: int, invoices: int = 0) -> Book:
+    """A Book with that many customers, contacts and invoices; the same arguments always give the same one."""
     rng = random.Random(seed)
     numbers = iter(range(100001, 100001 + 2 * (customers + contacts) + 100))
     rows = [customer(rng, index, next(numbers)) for index in range(customers)]
@@ -24,7 +24,7 @@ def demo(customers: int, contacts: int, seed: int) -> Book:
     people = [contact(rng, rng.choice(rows) if rows else None, next(numbers), index) for index in range(contacts)]
     if contacts >= 100 and customers:
         spoil(rng, people, others)
-    return Book(rows, people, others, *portal(rng, rows, people))
+    return Book(rows, people, others, *portal(rng, rows, people), invoices=invoices, seed=seed)
 
 
 def note_id(rng: random.Random) -> str:

@@ -76,7 +76,7 @@ class Site:
 
 def sandbox(book: Book, **switches: Any) -> tuple[Sandbox, Acumatica]:
     vendor = build(book, Switches(**switches))
-    return Sandbox(vendor, DataSet(), lambda wanted: load(wanted.data, wanted.customers, wanted.contacts, wanted.seed)), vendor
+    return Sandbox(vendor, DataSet(), lambda wanted: load(**vars(wanted))), vendor
 
 
 @contextmanager
