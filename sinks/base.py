@@ -201,7 +201,7 @@ class Sink:
             offsets = list(pool.map(lambda lane: self._until_it_works(lane.take, "Kafka"), lanes))
         for one, lane, offset in zip(partitions, lanes, offsets, strict=True):
             one.offset, self.lanes[lane.partition] = offset, lane
-        consumer.incremental_assign(partitions)
+        consumer.assign(partitions)
 
     def _taken(self, consumer: Any, partitions: list[TopicPartition]) -> None:
         """Who comes next is told where nothing is under way."""

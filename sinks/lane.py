@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any, Protocol
 
 import structlog
@@ -22,12 +23,16 @@ from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved
+from sinks.patience import bounded
 from sinks.tenure import Tenure
+from sinks.transactions import Transactions
 from weighlock import failpoints
 from weighlock.errors import RejectedError, TransientError
-from weighlock.kafka.wire import Wire, producer
+from weighlock.kafka.wire import Wire
 
 log = structlog.get_logger(__name__)
+#: Seconds to read a ledger that may be large; each step of it has a limit of its own.
+LONG = 600.0
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Loop(Protocol):
     attempts: Attempts
     member: Member
     again: Again
+    stop: Event
     batch: int
 
     def wait(self, seconds: float, why: str) -> None: ...
@@ -86,8 +92,12 @@ class Lane:
 
     def open(self) -> None:
         """Fences whoever wrote here before, and reads what is committed. `KafkaException` while the broker is away."""
-        self._producer = producer(self.loop.wire.settings, f"sink.{self.system}.{self.partition}")
-        self._producer.init_transactions(30)  # the last owner's open transaction ends now: nothing is pending any more
+        self._transactions = Transactions(self.loop.wire, f"sink.{self.system}.{self.partition}", self.loop.stop)
+        self._transactions.open()  # the last owner's open transaction ends now: nothing is pending any more
+        self.ledger = bounded("reading the ledger", self._read, self.loop.stop, LONG)
+        self.unsure = True
+
+    def _read(self) -> Ledger:
         ledger, wire = Ledger(), self.loop.wire
         for message in wire.read(self.results, [self.partition]):
             result = wire.decode(Result, message)
@@ -95,7 +105,7 @@ class Lane:
                 ledger.put_result(result)
         for message in wire.read(self.waiting, [self.partition]):
             ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
-        self.ledger, self.unsure = ledger, True
+        return ledger
 
     def at(self, offset: int) -> TopicPartition:
         return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
@@ -243,24 +253,8 @@ class Lane:
 
     def transact(self, entries: Entries, offset: int | None) -> None:
         """All of it or nothing, and the consumer's offset with it (None: the offset stays)."""
-        self._producer.begin_transaction()
-        try:
-            for outgoing in entries.outgoing():
-                self.loop.wire.produce(self._producer, outgoing)
-            self._producer.flush(30)
-            if offset is not None:
-                group = self.loop.member.metadata()
-                self._producer.send_offsets_to_transaction([self.at(offset)], group, 30)
-                failpoints.reach("result-before-commit")
-            self._producer.commit_transaction(30)
-        except TransientError:  # the registry, while encoding
-            self._producer.abort_transaction(30)
-            raise
-        except KafkaException as error:
-            if not error.args[0].txn_requires_abort():
-                raise  # fatal, or its end unknown: only the next init_transactions settles it
-            self._producer.abort_transaction(30)
-            raise Moved(error.args[0].str()) from error
+        member = self.loop.member
+        self._transactions.carry_out(entries.outgoing(), None if offset is None else (self.at(offset), member.metadata()))
         entries.apply()
         if offset is not None:
             self.tenure.recorded(offset)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from sinks import attempts
+from sinks import attempts, transactions
 from sinks.base import run
 from sinks.contract import Resolved
+from sinks.transactions import Transactions
 from tests.contract.sink_memory import Memory
 from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
 from weighlock.errors import AuthError, ConfigError, RateLimited, TransientError
@@ -111,6 +113,30 @@ def test_stopped_in_a_long_wait(stack, prefix: str, tmp_path) -> None:  # type: 
     thread.join(5)
     assert not thread.is_alive()
     assert desk.audit() == {}
+
+
+def test_a_transaction_that_never_ends_is_given_up(stack, prefix: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """librdkafka may wait for ever when it hands over offsets: a new producer fences the old one, and all is recorded once."""
+    desk, target, never, calls = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory(), threading.Event(), list[int]()
+    carry_out = Transactions._carry_out
+
+    def hang_once(self: Transactions, outgoing: Any, offset: Any) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            self._producer.begin_transaction()
+            for one in outgoing:
+                self._wire.produce(self._producer, one)
+            self._producer.flush(5)
+            never.wait()
+        carry_out(self, outgoing, offset)
+
+    monkeypatch.setattr(transactions, "LIMIT", 1.0)
+    monkeypatch.setattr(Transactions, "_carry_out", hang_once)
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 1))
+        eventually(lambda: complain() or desk.audit().get(company(1, 1).subject) == {"written": 1})
+    never.set()
+    assert target.calls_for(company(1, 1)) == 2
 
 
 def test_what_waits_survives_and_expires(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ from weighlock.settings import Settings
 R = TypeVar("R", bound=Record)
 #: A killed producer's open transaction holds back every reader of committed records this long (facts/kafka.md).
 TRANSACTION_TIMEOUT_MS = 10_000
+#: Seconds without a record before a topic's end.
+SILENCE = 30.0
 #: What goes around a record: key, headers, Kafka's own.
 AROUND = 20_000
 
@@ -110,15 +113,22 @@ class Wire:
         return None if value is None else self.codec.decode(kind, value)
 
     def read(self, topic: Topic, partitions: list[int] | None = None) -> Iterator[Message]:
-        """Every committed record that is there now, from the beginning, then ends. For state at start, traces and counts."""
+        """Every committed record that is there now, from the beginning, then ends. For state at start, traces and counts.
+
+        `KafkaException` where the broker goes away and nothing comes for half a minute."""
         reader = consumer(self.settings, "reader", enable_partition_eof=True, fetch_wait_max_ms=20)
         try:
             wanted = [tp for tp in self.partitions(topic) if partitions is None or tp.partition in partitions]
             ends = {tp.partition: _end(reader, tp) for tp in wanted}
             at = dict.fromkeys(ends, 0)
             reader.assign([TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in wanted])
+            heard = time.monotonic()
             while any(at[p] < end for p, end in ends.items()):
-                for message in reader.consume(1000, 0.2):
+                messages = reader.consume(1000, 0.2)
+                heard = time.monotonic() if messages else heard
+                if time.monotonic() > heard + SILENCE:
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{self.name(topic)}: nothing came for {SILENCE:g} s"))
+                for message in messages:
                     error = message.error()
                     if error is None:
                         at[message.partition()] = message.offset() + 1
