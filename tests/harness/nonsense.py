@@ -58,7 +58,10 @@ INJECTION = st.sampled_from(
 EMPTY = st.text(st.sampled_from(" \t\r\n\u00a0\u2003\u3000\x1c\x85"), max_size=5)
 TEXT = st.one_of(ANY, CONTROL, RIGHT_TO_LEFT, EMOJI, HTML, FORMULA, INJECTION, EMPTY)
 REFUSED_NAME = st.builds("{}{}{}".format, ANY, st.sampled_from(["http://", "HTTPS://", "www.", "<script", "< SCRIPT>"]), ANY)
-EMAIL = st.one_of(TEXT, st.emails(), st.builds("{}@{}".format, ANY, ANY), st.builds("{}@x.example".format, INJECTION))
+#: docs/agreement.md knows a piece of the public suffix list only, and no data set may use another one.
+EMAIL = st.one_of(
+    TEXT, st.emails().map("{}.example".format), st.builds("{}@{}".format, ANY, ANY), st.builds("{}@x.example".format, INJECTION)
+)
 WEBSITE = st.one_of(
     TEXT,
     st.builds("http://{}/{}".format, ANY, ANY),
