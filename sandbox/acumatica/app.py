@@ -19,6 +19,8 @@ from sandbox.acumatica.filter import compile_filter
 from sandbox.acumatica.identity import Identity
 from sandbox.acumatica.licence import Declined, Licence, declined
 from sandbox.acumatica.lists import Lists
+from sandbox.acumatica.odata.feed import basic, serve
+from sandbox.acumatica.odata.sets import Feeds
 from sandbox.acumatica.openapi import WRITABLE, document
 from sandbox.acumatica.person import edit
 from sandbox.acumatica.query import Query, Rendering, dumped, optimizable, parse
@@ -72,6 +74,9 @@ class Acumatica:
             Route("/entity/auth/logout", self.logout, methods=["POST"]),
             Route("/entity", self.endpoints),
             Route("/entity/{rest:path}", self.call, methods=METHODS),
+            Route("/t/{tenant}/{rest:path}", self.odata, methods=METHODS),
+            Route("/ODatav4/{tenant}", self.odata_alias),
+            Route("/ODatav4/{tenant}/{rest:path}", self.odata_alias, methods=METHODS),
         ]
         self.app: ASGIApp = _one_slash(Starlette(routes=routes, exception_handlers={Refusal: _refused}), switches.root)  # type: ignore[dict-item]
 
@@ -134,6 +139,8 @@ class Acumatica:
 
     def route(self, path: str) -> str:
         parts = [part for part in path.removeprefix(self.switches.root).split("/") if part]
+        if parts[:1] == ["t"] and len(parts) > 2:
+            return "/t/{tenant}/" + re.sub(r"\(.+\)", "({key})", "/".join(parts[2:]))
         if len(parts) < 3 or parts[0] != "entity" or parts[1] == "auth":
             return "/" + "/".join(parts)
         key = "/{key}" if len(parts) > 4 else ""
@@ -187,6 +194,27 @@ class Acumatica:
             return answer(endpoints)
         build_version = {"acumaticaBuildVersion": "25.093.0036", "databaseVersion": "25.093.0036"}
         return answer({"version": build_version, "endpoints": endpoints})
+
+    async def odata(self, request: Request) -> Response:
+        """The feeds of the tenant in the path: with a bearer token as an API session, with name and password as a user's (§5.9)."""
+        if request.path_params["tenant"] != credentials.ACUMATICA_TENANT or not request.headers.get("Authorization"):
+            return self.unauthorized()
+        if not request.headers["Authorization"].lower().startswith("basic"):
+            return await self.in_session(request, self._feeds)
+        if not basic(request):
+            return self.unauthorized()
+        try:
+            return self._feeds(request)
+        except Refusal as refusal:
+            return refusal.response
+
+    async def odata_alias(self, request: Request) -> Response:
+        """The old name of the DAC feeds."""
+        request.path_params["rest"] = f"dac/{request.path_params.get('rest', '')}"
+        return await self.odata(request)
+
+    def _feeds(self, request: Request) -> Response:
+        return serve(request, Feeds(self.store, self.rows, self.switches.odata_padded_keys), self.switches)
 
     async def call(self, request: Request) -> Response:
         return await self.in_session(request, self._dispatch)

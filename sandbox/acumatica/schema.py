@@ -43,7 +43,7 @@ def _names(text: str) -> list[str]:
     return text.split()
 
 
-def _fields(**kinds: str) -> dict[str, Kind]:
+def fields_of(**kinds: str) -> dict[str, Kind]:
     names: dict[Kind, str] = {
         "string": kinds.get("s", ""), "int": kinds.get("i", ""), "decimal": kinds.get("d", ""),
         "date": kinds.get("t", ""), "bool": kinds.get("b", ""), "guid": kinds.get("g", ""),
@@ -51,9 +51,9 @@ def _fields(**kinds: str) -> dict[str, Kind]:
     return {name: kind for kind, text in names.items() for name in _names(text)}
 
 
-ADDRESS = Shape("Address", _fields(s="AddressLine1 AddressLine2 City Country PostalCode State", b="Validated"))
+ADDRESS = Shape("Address", fields_of(s="AddressLine1 AddressLine2 City Country PostalCode State", b="Validated"))
 
-_PERSON = _fields(
+_PERSON = fields_of(
     s="Attention BusinessAccount CompanyName ContactClass ContactMethod ConvertedBy DisplayName Duplicate Email Fax FaxType FirstName "
     "FullName Gender Image JobTitle LanguageOrLocale LastName MaritalStatus MiddleName Owner OwnerEmployeeName ParentAccount Phone1 "
     "Phone1Type Phone2 Phone2Type Phone3 Phone3Type Reason Source SourceCampaign SpouseOrPartnerName Status Title Type WebSite "
@@ -83,7 +83,7 @@ PERSON = Shape(
 
 CREDIT_RULES = Shape(
     "CreditVerificationRules",
-    _fields(
+    fields_of(
         s="CreditVerification",
         i="CreditDaysPastDue",
         t="FirstDueDate",
@@ -98,7 +98,7 @@ CUSTOMER = Entity(
     files="PX.Objects.AR.CustomerMaint/BAccount",
     shape=Shape(
         "Customer",
-        _fields(
+        fields_of(
             s="AccountRef CurrencyID CurrencyRateType CustomerClass CustomerID CustomerCategory CustomerName Email FOBPoint LocationName "
             "ParentRecord PriceClassID ShippingBranch ShippingRule ShippingTerms ShippingZoneID ShipVia StatementCycleID StatementType "
             "Status TaxRegistrationID TaxZone Terms WarehouseID RestrictVisibilityTo EntityUsageType TaxExemptionNumber",
@@ -156,7 +156,7 @@ BUSINESS_ACCOUNT = Entity(
     files="PX.Objects.CR.BusinessAccountMaint/BAccount",
     shape=Shape(
         "BusinessAccount",
-        _fields(
+        fields_of(
             s="AccountRef BusinessAccountID ClassID Duplicate Name Owner OwnerEmployeeName ParentAccount SourceCampaign Status Type "
             "Workgroup WorkgroupDescription CurrencyID",
             t="LastIncomingActivity LastModifiedDateTime LastOutgoingActivity",

@@ -46,6 +46,11 @@ class Switches(BaseModel):
     reversed_invoice: Literal["canceled", "voided", "closed"] = Field("canceled", description="status of an invoice reversed whole")
     voided_payment_amount: Literal["negative", "positive"] = Field("negative", description="sign of the amount of a Voided Payment")
 
+    odata: Literal["allowed", "forbidden", "absent"] = Field("allowed", description="the DAC feeds: answered, a 403, or not there (404)")
+    odata_page: int = Field(0, ge=0, description="rows the DAC feeds give at once, with a link to the next ones; 0: all")
+    odata_padded_keys: bool = Field(False, description="AcctCD in the DAC feeds is filled up with blanks, as it is stored")
+    deleted_tracked: str = Field("", description="DACs whose deletes the feeds tell, by comma: ARRegister")
+
     virtual_directory: str = Field("", pattern=r"^\w*$", description="a folder in front of every path: AcumaticaDB")
     path_case: Literal["exact", "any"] = Field("exact", description="whether names of endpoints and entities in a path must be as written")
     unknown_fields: Literal["ignored", "refused"] = Field("ignored", description="an unknown name in a PUT: left out in silence, or a 400")

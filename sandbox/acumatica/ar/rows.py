@@ -113,6 +113,7 @@ class Rows:
         paid = sum((row.amount for row in self.books.paying(one) if row.released), ZERO)
         return self.register(one) | {
             "InvoiceNbr": one.reference,
+            "BillContactID": None if one.bill_to is None else int(one.bill_to.note_id[:7], 16),
             "TermsID": one.terms,
             "CuryLineTotal": one.amount - one.tax,
             "CuryTaxTotal": one.tax,
