@@ -41,7 +41,8 @@ class Window:
         return self.limit - len(self._taken)
 
     def as_json(self) -> dict[str, Any]:
-        return {"total": self.total, "most_at_once": self.most, "refused": self.refused, "limit": self.limit, "seconds": self.seconds}
+        counts = {"total": self.total, "most_at_once": self.most, "refused": self.refused, "left": self.left}
+        return {**counts, "limit": self.limit, "seconds": self.seconds}
 
 
 class Limits:
