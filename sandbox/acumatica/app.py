@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from starlette.applications import Starlette
@@ -15,21 +14,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.acumatica.ar.clerk import Clerk
 from sandbox.acumatica.ar.records import Rules
 from sandbox.acumatica.ar.rows import Rows, shown
-from sandbox.acumatica.filter import compile_filter
+from sandbox.acumatica.contract import Contract
 from sandbox.acumatica.identity import Identity
 from sandbox.acumatica.licence import Declined, Licence, declined
 from sandbox.acumatica.lists import Lists
 from sandbox.acumatica.odata.feed import basic, serve
 from sandbox.acumatica.odata.sets import Feeds
-from sandbox.acumatica.openapi import WRITABLE, document
 from sandbox.acumatica.person import edit
-from sandbox.acumatica.query import Query, Rendering, dumped, optimizable, parse
-from sandbox.acumatica.schema import CUSTOMER, ENTITIES, Entity
+from sandbox.acumatica.query import dumped
 from sandbox.acumatica.sessions import Seats, login_limit
-from sandbox.acumatica.store import Store, with_linked
+from sandbox.acumatica.store import Store
 from sandbox.acumatica.switches import Switches, zone
-from sandbox.acumatica.wire import Refusal, answer, garbled, message, no_entity
-from sandbox.acumatica.write import Writer
+from sandbox.acumatica.wire import Refusal, answer
 from sandbox.control import Log
 from sandbox.data import Book, credentials
 from sandbox.faults import fired
@@ -216,8 +212,11 @@ class Acumatica:
     def _feeds(self, request: Request) -> Response:
         return serve(request, Feeds(self.store, self.rows, self.switches.odata_padded_keys), self.switches)
 
+    def _contract(self, request: Request) -> Response:
+        return Contract(self.store, self.switches, self.zone, self.versions, self.lists).dispatch(request)
+
     async def call(self, request: Request) -> Response:
-        return await self.in_session(request, self._dispatch)
+        return await self.in_session(request, self._contract)
 
     async def in_session(self, request: Request, handler: Any) -> Response:
         """One call of a known user: its turn in the licence's queue, its seat, its turn in the session; then the work itself."""
@@ -261,85 +260,6 @@ class Acumatica:
                 response.set_cookie("ASP.NET_SessionId", request.state.cookie, httponly=True, samesite=None)
             await asyncio.sleep(self.switches.latency_seconds / 2)
         return response
-
-    def _dispatch(self, request: Request) -> Response:
-        """What the path and the method ask for (§2.3)."""
-        parts = request.path_params["rest"].split("/")
-        endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
-        if self.switches.path_case == "any":
-            names = {known.lower(): known for known in (*ENTITIES, credentials.ACUMATICA_ENDPOINT)}
-            endpoint, name = (names.get(text.lower(), text) for text in (endpoint, name))
-        base = f"{self.switches.root}/entity/{endpoint}/{version}"
-        known = endpoint == credentials.ACUMATICA_ENDPOINT and version in self.versions
-        if known and (name, keys, request.method) == ("swagger.json", [], "GET"):
-            return answer(document(f"{request.url.scheme}://{request.url.netloc}{base}"))
-        if not known or name not in ENTITIES:
-            if self.switches.not_found_body == "empty":
-                raise Refusal(Response(status_code=404))
-            raise message(404, f"No HTTP resource was found that matches the request URI '{request.url.path}'.")
-        entity = ENTITIES[name]
-        if name in [text.strip() for text in self.switches.forbidden.split(",")]:
-            raise message(403, f"You have insufficient rights to access the {entity.form} form.")
-        if request.method == "POST":
-            raise message(404 if keys else 406, "No action with this name." if keys else "The requested resource does not support POST.")
-        query = parse(entity, dict(request.query_params))
-        rendering = Rendering(entity, query, self.zone, base)
-        if request.method == "GET":
-            hidden = set(map(str, fault.args.get("keys", ()))) if (fault := fired(request.scope, "hidden-rows")) else set()
-            spoilt = fault.args.get("rows", {}) if (fault := fired(request.scope, "garbled")) else {}
-            return self._one(rendering, keys, hidden, spoilt) if keys else self._list(rendering, hidden, spoilt)
-        if entity.name not in WRITABLE or request.method == "PATCH" or bool(keys) != (request.method == "DELETE"):
-            raise message(405, f"The requested resource does not support http method '{request.method}'.")
-        return self._write(request, rendering, keys)
-
-    def _write(self, request: Request, rendering: Rendering, keys: list[str]) -> Response:
-        """PUT to a collection, DELETE of a record (§4.8, §4.9)."""
-        entity, query, silent = rendering.entity, rendering.query, fired(request.scope, "silent") is not None
-        writer = Writer(self.store, self.store.tables[entity.name], self.switches, rendering.base)
-        if request.method == "DELETE":
-            if self.switches.missing_delete == "404" and self.store.tables[entity.name].find(keys[0]) is None:
-                raise message(404, "No entity satisfies the condition.")
-            writer.delete(self._row(entity, keys), silent)
-            return Response(status_code=204)
-        done = writer.put(request.state.body, query, self._fits(entity, query), request.headers, silent)
-        return answer(replace(rendering, query=done.query).record(self._full(entity, done.row, done.query), 1))
-
-    def _row(self, entity: Entity, keys: list[str]) -> dict[str, Any]:
-        row = self.store.tables[entity.name].find(keys[0]) if len(keys) == 1 else None
-        if row is None:
-            raise no_entity()
-        return row
-
-    def _fits(self, entity: Entity, query: Query) -> Callable[[dict[str, Any]], bool] | None:
-        switches = self.switches
-        return compile_filter(query.filter, entity, switches.cross_view, switches.detail_filter) if query.filter else None
-
-    def _one(self, rendering: Rendering, keys: list[str], hidden: set[str], spoilt: Spoilt) -> Response:
-        """A record by its key or its NoteID (§4.4)."""
-        entity = rendering.entity
-        row = self._row(entity, keys)
-        if str(row[entity.key]) in hidden:
-            raise no_entity()
-        return answer(garbled(rendering.record(self._full(entity, row, rendering.query), 1), spoilt.get(row["id"], {})))
-
-    def _list(self, rendering: Rendering, hidden: set[str], spoilt: Spoilt) -> Response:
-        """The rows as they are now, in key order (§4.1, §4.7)."""
-        entity, query = rendering.entity, rendering.query
-        optimizable(entity, query)
-        fits = self._fits(entity, query)
-        found = [row for row in self.store.tables[entity.name] if fits is None or fits(row)]
-        if hidden:
-            found = [row for row in found if str(row[entity.key]) not in hidden]
-        end = None if query.top is None else query.skip + query.top
-        page = found[query.skip : end]
-        self.lists.count(entity, query, len(page))
-        records = [rendering.record(self._full(entity, row, query), number) for number, row in enumerate(page, start=1)]
-        return answer([garbled(record, spoilt.get(record["id"], {})) for record in records])
-
-    def _full(self, entity: Entity, row: dict[str, Any], query: Query) -> dict[str, Any]:
-        if entity is not CUSTOMER:
-            return row
-        return with_linked(row, {path[0] for path in query.expand}, self.store.contacts)
 
 
 def _one_slash(app: ASGIApp, root: str) -> ASGIApp:

@@ -156,7 +156,7 @@ class _Parser:
         """A field by its path; names are case-sensitive."""
         shape, steps = self.entity.shape, path.split("/")
         if steps[0] in self.entity.delegates:
-            raise cannot_optimize([path.replace("/", ".")])
+            raise cannot_optimize([path.replace("/", ".")], self.entity.view(path))
         if steps[0] in shape.details:
             if self.detail_filter == "empty":
                 return Operand("void", lambda row: None, frozenset((steps[0],)))

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sandbox.acumatica.schema import ENTITIES, SHORT, Entity, Kind, Shape
+from sandbox.acumatica.entities import SERVED
+from sandbox.acumatica.schema import SHORT, Entity, Kind, Shape
 
 Json = dict[str, Any]
 
@@ -35,10 +36,9 @@ def document(address: str) -> Json:
     schemas: Json = {name: _object({"value": value, "error": {"type": "string"}}) for name, value in WRAPPERS.items()}
     schemas["Entity"] = _object(_ENTITY)
     paths: Json = {}
-    for entity in ENTITIES.values():
+    for entity in SERVED.values():
         _describe(entity.shape, schemas)
         paths |= _paths(entity)
-    schemas["CustomerContact"] = _derived({"ContactID": _ref("IntValue"), "LastModifiedDateTime": _ref("DateTimeValue")})
     parameters: Json = {name: {"name": f"${name}", "in": "query", "schema": {"type": kind}} for name, kind in _OPTIONS.items()}
     for name in ("id", "ids"):
         parameters[name] = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -48,12 +48,16 @@ def document(address: str) -> Json:
         "servers": [{"url": address}],
         "paths": paths,
         "components": {"schemas": schemas, "parameters": parameters},
-        "tags": [{"name": entity.name, "description": entity.form} for entity in ENTITIES.values()],
+        "tags": [{"name": entity.name, "description": entity.form} for entity in SERVED.values()],
     }
 
 
 def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _name(row: str | Shape) -> str:
+    return row.type_name if isinstance(row, Shape) else row
 
 
 def _object(properties: Json) -> Json:
@@ -70,10 +74,13 @@ def _describe(shape: Shape, schemas: Json) -> None:
         return
     properties: Json = {name: _ref("ShortValue" if name in SHORT else _WRAPPER[kind]) for name, kind in shape.fields.items()}
     properties |= {name: _ref(linked.type_name) for name, linked in shape.links.items()}
-    properties |= {name: {"type": "array", "items": _ref(row)} for name, row in shape.details.items()}
+    properties |= {name: {"type": "array", "items": _ref(_name(row))} for name, row in shape.details.items()}
     schemas[shape.type_name] = _derived(dict(sorted(properties.items())))
     for row in shape.details.values():
-        schemas.setdefault(row, _derived({}))
+        if isinstance(row, Shape):
+            _describe(row, schemas)
+        else:
+            schemas.setdefault(row, _derived({}))
     for linked in shape.links.values():
         _describe(linked, schemas)
 

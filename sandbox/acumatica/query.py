@@ -44,8 +44,9 @@ def optimizable(entity: Entity, query: Query) -> None:
     for name in sorted(entity.delegates):
         named = [".".join(path) for path in sorted(query.select or ()) if path[0] == name]
         if (name,) in query.expand and (query.select is None or named):
-            columns = [f"{name}.{column}" for column in entity.shape.links[name].fields]
-            raise cannot_optimize([path for path in named if "." in path] or columns)
+            shape = entity.shape.links.get(name) or entity.shape.details[name]
+            columns = [f"{name}.{column}" for column in shape.fields] if isinstance(shape, Shape) else [name]
+            raise cannot_optimize([path for path in named if "." in path] or columns, entity.view(name))
 
 
 def _paths(text: str) -> list[Path]:
@@ -88,10 +89,11 @@ class Rendering:
         for name, linked in shape.links.items():
             if whole or self._named((*path, name)):
                 out[name] = self._linked(row.get(name), linked, (*path, name))
-        for name in sorted(shape.details):
+        for name, detail in sorted(shape.details.items()):
             expanded = (*path, name) in self.query.expand
             if expanded and self._named((*path, name)):
-                out[name] = [self._detail(item, n) for n, item in enumerate(row.get(name) or (), start=1)]
+                rows = enumerate(row.get(name) or (), start=1)
+                out[name] = [self._detail(item, n, detail, (*path, name)) for n, item in rows] if isinstance(detail, Shape) else []
             elif select is None:
                 out[name] = []
         return out
@@ -104,10 +106,8 @@ class Rendering:
             return None
         return {"id": row["id"], "rowNumber": 1, "note": {"value": ""}, **self._body(row, shape, path), "custom": {}}
 
-    def _detail(self, row: Row, number: int) -> dict[str, Any]:
-        kinds: dict[type, Kind] = {int: "int", datetime: "date", str: "string"}
-        fields = {name: self._field(value, kinds[type(value)]) for name, value in row.items() if name != "id"}
-        return {"id": row["id"], "rowNumber": number, "note": None, **fields, "custom": {}}
+    def _detail(self, row: Row, number: int, shape: Shape, path: Path) -> dict[str, Any]:
+        return {"id": row["id"], "rowNumber": number, "note": None, **self._body(row, shape, path), "custom": {}}
 
     def _field(self, value: Any, kind: Kind) -> dict[str, Any]:
         if value is None:
@@ -115,8 +115,14 @@ class Rendering:
         return {"value": iso(value, self.zone) if kind == "date" else value}
 
 
+class PlainDay(datetime):
+    """A day that newer builds write without a time (§13.2)."""
+
+
 def iso(moment: datetime, zone: tzinfo) -> str:
     """A time as the API writes it: with the site's offset, the fraction without trailing zeros."""
+    if isinstance(moment, PlainDay):
+        return moment.date().isoformat()
     local = moment.astimezone(zone)
     fraction = f".{local.microsecond:06d}".rstrip("0").rstrip(".")
     return local.strftime(f"{local.year:04d}-%m-%dT%H:%M:%S") + fraction + (local.strftime("%z")[:3] + ":" + local.strftime("%z")[3:5])

@@ -11,14 +11,15 @@ SHORT = frozenset(("LeadTimedays", "OrderPriority", "CreditDaysPastDue"))
 
 @dataclass(frozen=True)
 class Shape:
-    """Fields of an entity: name -> type; linked entities: name -> shape; its detail collections: name -> what a row of them is called.
+    """Fields of an entity: name -> type; linked entities: name -> shape; its detail collections: name -> the shape
+    of a row, or only what it is called where there never is one.
 
     `type_name` is what the vendor's description calls the entity."""
 
     type_name: str
     fields: dict[str, Kind]
     links: dict[str, "Shape"] = field(default_factory=dict)
-    details: dict[str, str] = field(default_factory=dict)
+    details: dict[str, "str | Shape"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ CUSTOMER = Entity(
         },
         {
             "Attributes": "AttributeValue",
-            "Contacts": "CustomerContact",
+            "Contacts": Shape("CustomerContact", fields_of(i="ContactID", t="LastModifiedDateTime")),
             "Salespersons": "CustomerSalesPerson",
             "PaymentInstructions": "BusinessAccountPaymentInstructionDetail",
         },
@@ -129,7 +130,8 @@ CUSTOMER = Entity(
     views={
         **dict.fromkeys(("CustomerID", "CustomerName", "CustomerClass", "CustomerCategory", "Status", "BAccountID", "NoteID"), "BAccount"),
         **dict.fromkeys(("Email", "MainContact"), "DefContact"),
-        **dict.fromkeys(("BillingContact",), "BillContact"),
+        "BillingContact": "BillContact",
+        "CreditVerificationRules": "CustomerBalance",
         **dict.fromkeys(("ShippingContact", "LocationName", "TaxZone", "ShipVia"), "DefLocation"),
     },
     delegates=frozenset(("CreditVerificationRules",)),

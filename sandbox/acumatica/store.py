@@ -11,7 +11,8 @@ from typing import Any
 
 from sandbox.acumatica.ar.books import Books
 from sandbox.acumatica.ar.history import history
-from sandbox.acumatica.ar.records import Rules
+from sandbox.acumatica.ar.records import Rules, balance
+from sandbox.acumatica.ar.rows import midnight
 from sandbox.acumatica.filter import collate
 from sandbox.acumatica.schema import BUSINESS_ACCOUNT, CONTACT, CUSTOMER, Entity
 from sandbox.data import Book, Row
@@ -212,25 +213,26 @@ def flat(row: Row, prefix: str = "") -> Row:
     return out
 
 
-def with_linked(row: Row, wanted: set[str], contacts: Table) -> Row:
+def with_linked(row: Row, wanted: set[str], store: Store) -> Row:
     """A customer row with those of its linked entities and details that are computed only when they are asked for."""
     extra: Row = {}
     if wanted & {"BillingContact", "ShippingContact"}:  # no overrides here: both are the main contact
         extra = {"BillingContact": _main(row), "ShippingContact": _main(row)}
     if "CreditVerificationRules" in wanted:
-        limit = row.get("CreditLimit")
+        limit, owed = row.get("CreditLimit"), balance(row.get("BAccountID") or 0, store.books.of_customer(row.get("BAccountID") or 0))
         extra["CreditVerificationRules"] = {
             "id": row["id"],
             "CreditVerification": "Credit Limit" if limit else "Disabled",
             "CreditLimit": limit,
             "CreditDaysPastDue": 0,
             "OpenOrdersBalance": Decimal(0),
-            "RemainingCreditLimit": limit,
-            "UnreleasedBalance": Decimal(0),
+            "FirstDueDate": midnight(owed.oldest_open),  # of the oldest open invoice (§5.8)
+            "RemainingCreditLimit": None if limit is None else limit - owed.current - owed.unreleased,
+            "UnreleasedBalance": owed.unreleased,
         }
     if "Contacts" in wanted:
         names = ("id", "ContactID", "LastModifiedDateTime")
-        extra["Contacts"] = [{name: one[name] for name in names} for one in contacts if one["BusinessAccount"] == row["CustomerID"]]
+        extra["Contacts"] = [{name: one[name] for name in names} for one in store.contacts if one["BusinessAccount"] == row["CustomerID"]]
     return {**row, **extra} if extra else row
 
 

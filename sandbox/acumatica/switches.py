@@ -51,6 +51,9 @@ class Switches(BaseModel):
     odata_padded_keys: bool = Field(False, description="AcctCD in the DAC feeds is filled up with blanks, as it is stored")
     deleted_tracked: str = Field("", description="DACs whose deletes the feeds tell, by comma: ARRegister")
 
+    sales_invoices: Literal["so", "all"] = Field("so", description="SalesInvoice has the invoices of sales orders only, or all")
+    date_form: Literal["midnight", "plain"] = Field("midnight", description="days of documents: midnight with the offset, or 2026-01-30")
+
     virtual_directory: str = Field("", pattern=r"^\w*$", description="a folder in front of every path: AcumaticaDB")
     path_case: Literal["exact", "any"] = Field("exact", description="whether names of endpoints and entities in a path must be as written")
     unknown_fields: Literal["ignored", "refused"] = Field("ignored", description="an unknown name in a PUT: left out in silence, or a 400")

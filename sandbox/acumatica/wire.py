@@ -81,9 +81,9 @@ def no_entity() -> Refusal:
     return failure("No entity satisfies the condition.", kind, "PX.Api.ContractBased.EntityService.Get(String entity)")
 
 
-def cannot_optimize(fields: list[str]) -> Refusal:
+def cannot_optimize(fields: list[str], view: str) -> Refusal:
     """A list that cannot run as one export (§4.3)."""
-    lines = "\r\n".join(f"{name}: View CustomerBalance has BQL delegate" for name in fields)
+    lines = "\r\n".join(f"{name}: View {view} has BQL delegate" for name in fields)
     text = f"Optimization cannot be performed.The following fields cause the error:\r\n{lines}\r\n"
     kind = "PX.Api.ContractBased.OptimizedExport.CannotOptimizeException"
     return failure(text, kind, "PX.Api.ContractBased.OptimizedExport.NotWorkingOptimizedExportProvider.get_CanOptimize()")

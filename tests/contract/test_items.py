@@ -67,7 +67,10 @@ ACUMATICA: dict[str, dict[str, str]] = {
         "wrong without a word": "test_silently_wrong_filters",
         "another's plain date": "test_a_bare_date_in_a_filter",
     },
-    "S9": {"delegates": "test_the_optimizer_refuses_lists_with_a_delegate"},
+    "S9": {
+        "delegates": "test_the_optimizer_refuses_lists_with_a_delegate",
+        "payments": "test_payments_are_listed_without_their_applications",
+    },
     "S10": {"missing": "test_a_missing_record_is_a_500", "another's client": "test_a_missing_key"},
     "S11": {
         "makes or changes": "test_a_put_makes_or_changes_a_record",
@@ -95,6 +98,8 @@ ACUMATICA: dict[str, dict[str, str]] = {
         "stamps": "test_the_stamp_of_an_invoice_that_is_paid",
         "stamps in the feeds": "test_the_stamp_of_a_paid_invoice",
         "applications": "test_applications",
+        "two entities": "test_one_document_in_two_entities",
+        "history by key": "test_applications_by_key",
     },
     "S17": {
         "rows": "test_a_row",
@@ -258,6 +263,8 @@ UNKNOWN: dict[str, dict[str, str]] = {
         "a payment and its invoice's stamp": "application_bumps_invoice",
         "what becomes of a reversed invoice": "reversed_invoice",
         "sign of a voided payment": "voided_payment_amount",
+        "which invoices are of sales": "sales_invoices",
+        "the form of days": "date_form",
         "pages of the DAC feeds": "odata_page",
         "blanks after a code": "odata_padded_keys",
     },

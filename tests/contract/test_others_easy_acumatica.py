@@ -36,8 +36,8 @@ def client(site: Running, tmp_path: Path) -> Iterator[Any]:
 
 
 def test_it_boots_from_our_description(client: Any) -> None:
-    """§2.2, S5: login, `/entity`, swagger.json: it finds our three entities, what can be done with each, and the types of the fields."""
-    assert client.list_services() == ["BusinessAccount", "Contact", "Customer", "Inquiries"]
+    """§2.2, S5: login, `/entity`, swagger.json: it finds our entities, what can be done with each, and the types of the fields."""
+    assert client.list_services() == ["BusinessAccount", "Contact", "Customer", "Inquiries", "Invoice", "Payment", "SalesInvoice"]
     assert hasattr(client.customer, "put_entity")
     assert not hasattr(client.business_account, "put_entity")
     types = client.models.Customer.get_schema()

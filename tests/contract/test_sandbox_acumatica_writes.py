@@ -230,7 +230,9 @@ def test_the_description() -> None:
         document = one.get("swagger.json").json()
         assert document["servers"] == [{"url": f"http://site{BASE}"}]
         assert set(document["paths"]) == {
-            f"/{name}{key}" for name in ("Customer", "Contact", "BusinessAccount") for key in ("", "/{id}", "/{ids}")
+            f"/{name}{key}"
+            for name in ("Customer", "Contact", "BusinessAccount", "SalesInvoice", "Invoice", "Payment")
+            for key in ("", "/{id}", "/{ids}")
         }
         assert document["info"]["title"] == f"Default/{credentials.ACUMATICA_VERSION}"
         del one.client.headers["Authorization"]
