@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.acumatica.actions import Operations
 from sandbox.acumatica.ar.clerk import Clerk
 from sandbox.acumatica.ar.records import Rules
 from sandbox.acumatica.ar.rows import Rows, shown
@@ -82,6 +83,7 @@ class Acumatica:
         rules = Rules(switches.application_bumps_invoice, REVERSED[switches.reversed_invoice])
         self.store = Store(book, self.log.add, switches.clock_skew_seconds, switches.main_contact_bumps_customer, rules)
         self._rows: Rows | None = None
+        self.operations = Operations(switches.action_seconds, switches.form_lock)
         self.seats = Seats(switches.seats)
         self.identity = Identity(switches, self.seats)
         self.licence = Licence(switches.licence_per_minute, switches.licence_cores)
@@ -106,7 +108,8 @@ class Acumatica:
 
     @property
     def rows(self) -> Rows:
-        """The books as rows of their tables."""
+        """The books as rows of their tables, with what is due done."""
+        self.operations.settle()
         if self._rows is None:
             self._rows = Rows(self.store.books, self.switches.voided_payment_amount)
         return self._rows
@@ -118,6 +121,7 @@ class Acumatica:
     def edit(self, request: dict[str, Any]) -> None:
         if "ar" not in request:
             return edit(self.store, request)
+        self.operations.settle()
         Clerk(self.store.books, self.store.customer).edit(request)
 
     def credentials(self, changes: dict[str, str]) -> None:
@@ -213,7 +217,7 @@ class Acumatica:
         return serve(request, Feeds(self.store, self.rows, self.switches.odata_padded_keys), self.switches)
 
     def _contract(self, request: Request) -> Response:
-        return Contract(self.store, self.switches, self.zone, self.versions, self.lists).dispatch(request)
+        return Contract(self.store, self.switches, self.zone, self.versions, self.lists, self.operations).dispatch(request)
 
     async def call(self, request: Request) -> Response:
         return await self.in_session(request, self._contract)
@@ -234,6 +238,8 @@ class Acumatica:
             return login_limit(fault.args.get("shape", self.switches.login_limit_shape))
         if fault := fired(request.scope, "lost-seat"):
             self.seats.taken_by_others(float(fault.args.get("seconds", 5)))
+        if re.search("/status/[^/]+$", request.url.path):  # asking for an operation's state is free (§6.3)
+            return await self._in_turn(request, caller, handler)
         try:
             await self.licence.enter()
         except Declined:
@@ -250,6 +256,7 @@ class Acumatica:
         session = self.seats.use(owner, ends)
         if session is None:
             return login_limit(self.switches.login_limit_shape)
+        request.state.session = session
         async with session.turn:
             await asyncio.sleep(self.switches.latency_seconds / 2)
             try:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.acumatica.actions import Operations, invoke
 from sandbox.acumatica.ar.entities import DOCUMENTS
 from sandbox.acumatica.ar.views import DocumentTable, Site
 from sandbox.acumatica.entities import SERVED
@@ -35,6 +36,7 @@ class Contract:
     zone: tzinfo
     versions: list[str]
     lists: Lists
+    operations: Operations
 
     def table(self, entity: Entity) -> Table | DocumentTable:
         if entity.name not in DOCUMENTS:
@@ -62,8 +64,12 @@ class Contract:
         entity = SERVED[name]
         if name in [text.strip() for text in self.switches.forbidden.split(",")]:
             raise message(403, f"You have insufficient rights to access the {entity.form} form.")
+        self.operations.settle()
+        if (keys[1:2] == ["status"] and len(keys) == 3) or (request.method == "POST" and keys):
+            return self._action(request, entity, keys, base)
         if request.method == "POST":
-            raise message(404 if keys else 406, "No action with this name." if keys else "The requested resource does not support POST.")
+            raise message(406, "The requested resource does not support POST.")
+        self.operations.check(name, request.state.session)
         query = parse(entity, dict(request.query_params))
         rendering = Rendering(entity, query, self.zone, base)
         if request.method == "GET":
@@ -73,6 +79,16 @@ class Contract:
         if entity.name not in WRITABLE or request.method == "PATCH" or bool(keys) != (request.method == "DELETE"):
             raise message(405, f"The requested resource does not support http method '{request.method}'.")
         return self._write(request, rendering, keys)
+
+    def _action(self, request: Request, entity: Entity, keys: list[str], base: str) -> Response:
+        table = self.table(entity)
+        if not isinstance(table, DocumentTable):
+            raise message(404, "No action with this name.")
+        self.store.books_actor = "api"
+        try:
+            return invoke(request, self.operations, table, self.store.books, keys, base)
+        finally:
+            self.store.books_actor = "person"
 
     def _write(self, request: Request, rendering: Rendering, keys: list[str]) -> Response:
         """PUT to a collection, DELETE of a record (§4.8, §4.9)."""

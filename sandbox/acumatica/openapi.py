@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.acumatica.actions import ACTIONS
 from sandbox.acumatica.entities import SERVED
 from sandbox.acumatica.schema import SHORT, Entity, Kind, Shape
 
@@ -38,7 +39,7 @@ def document(address: str) -> Json:
     paths: Json = {}
     for entity in SERVED.values():
         _describe(entity.shape, schemas)
-        paths |= _paths(entity)
+        paths |= _paths(entity) | _actions(entity, schemas)
     parameters: Json = {name: {"name": f"${name}", "in": "query", "schema": {"type": kind}} for name, kind in _OPTIONS.items()}
     for name in ("id", "ids"):
         parameters[name] = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -83,6 +84,22 @@ def _describe(shape: Shape, schemas: Json) -> None:
             schemas.setdefault(row, _derived({}))
     for linked in shape.links.values():
         _describe(linked, schemas)
+
+
+def _actions(entity: Entity, schemas: Json) -> Json:
+    """The declared actions of an entity; what they take is the entity."""
+    paths: Json = {}
+    words = {"202": "it runs", "204": "it is done", "400": "unreadable", "401": "not signed in", "412": "an If header", "422": "invalid"}
+    for action in ACTIONS.get(entity.name, {}):
+        if action == "Release":
+            continue
+        schemas[action] = {**_object({"entity": _ref(entity.name)}), "required": ["entity"]}
+        answers = {status: {"description": text} for status, text in {**words, "500": "everything else that went wrong"}.items()}
+        body = {"required": True, "content": {"application/json": {"schema": _ref(action)}}}
+        name = f"{entity.name}_InvokeAction_{action}"
+        post = {"tags": [entity.name], "operationId": name, "parameters": [], "requestBody": body, "responses": answers}
+        paths[f"/{entity.name}/{action}"] = {"post": post}
+    return paths
 
 
 def _paths(entity: Entity) -> Json:

@@ -51,6 +51,8 @@ class Switches(BaseModel):
     odata_padded_keys: bool = Field(False, description="AcctCD in the DAC feeds is filled up with blanks, as it is stored")
     deleted_tracked: str = Field("", description="DACs whose deletes the feeds tell, by comma: ARRegister")
 
+    action_seconds: float = Field(0, ge=0, description="how long an action runs: until then its state is 202")
+    form_lock: bool = Field(True, description="while an action runs, other requests of its session to the same form fail")
     sales_invoices: Literal["so", "all"] = Field("so", description="SalesInvoice has the invoices of sales orders only, or all")
     date_form: Literal["midnight", "plain"] = Field("midnight", description="days of documents: midnight with the offset, or 2026-01-30")
 

@@ -233,7 +233,7 @@ def test_the_description() -> None:
             f"/{name}{key}"
             for name in ("Customer", "Contact", "BusinessAccount", "SalesInvoice", "Invoice", "Payment")
             for key in ("", "/{id}", "/{ids}")
-        }
+        } | {"/SalesInvoice/ReleaseSalesInvoice", "/Invoice/ReleaseInvoice", "/Payment/ReleasePayment", "/Payment/VoidPayment"}
         assert document["info"]["title"] == f"Default/{credentials.ACUMATICA_VERSION}"
         del one.client.headers["Authorization"]
         assert one.get("swagger.json").status_code == 401

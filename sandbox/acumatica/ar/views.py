@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.acumatica.ar.books import Books
-from sandbox.acumatica.ar.codes import LABELS, STATUSES, money
+from sandbox.acumatica.ar.codes import LABELS, STATUSES, TYPES, money
 from sandbox.acumatica.ar.records import ZERO, Application, Document
 from sandbox.acumatica.ar.rows import exchanged
 from sandbox.acumatica.query import PlainDay
@@ -50,6 +50,10 @@ class DocumentTable:
         label, _, number = key.replace("|", "/").partition("/")
         found = self.books.by_id.get(key.lower()) or self.books.find((LABELS.get(label, ""), number))
         return found if found is not None and self.holds(found) else None
+
+    def label(self, code: str) -> str:
+        """The label of a code, which a request may use as well (§3.1)."""
+        return TYPES[code].label if code in TYPES else code
 
     def find(self, key: Any) -> Row | None:
         found = self.document(str(key))

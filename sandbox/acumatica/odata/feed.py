@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -107,9 +107,12 @@ class _Call:
         if self.options.get("$filter"):
             fits = compile_filter(self.options["$filter"], lambda path: resolve(self.feeds, found, path))
             rows = [row for row in rows if fits(row)]
-        for path, descending in reversed([*self._order(found), *((key, False) for key in found.keys)]):
-            get = resolve(self.feeds, found, path).get
-            rows.sort(key=lambda row, get=get: _sortable(get(row)), reverse=descending)  # type: ignore[misc]
+        order = [*self._order(found), *((key, False) for key in found.keys)]
+        if any(descending for _, descending in order):
+            for path, descending in reversed(order):
+                rows.sort(key=self._by(found, [path]), reverse=descending)
+        else:
+            rows.sort(key=self._by(found, [path for path, _ in order]))
         skip, top = self._count("$skip") or 0, self._count("$top")
         wanted = rows[skip:] if top is None else rows[skip : skip + top]
         page = wanted[: self.switches.odata_page] if self.switches.odata_page else wanted
@@ -147,6 +150,10 @@ class _Call:
             rows = [row for row in rows if fits(row)]
         context = f"{self.base}/$metadata#Collection(PX.Api.OData.DAC.DeletedRecordResult)"
         return self._ok({"@odata.context": context, "value": [{name: _value(value) for name, value in row.items()} for row in rows]})
+
+    def _by(self, found: EntitySet, paths: list[str]) -> Callable[[Row], list[tuple[bool, Any]]]:
+        getters = [resolve(self.feeds, found, path).get for path in paths]
+        return lambda row: [_sortable(get(row)) for get in getters]
 
     def _order(self, found: EntitySet) -> list[tuple[str, bool]]:
         out = []
