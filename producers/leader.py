@@ -18,6 +18,7 @@ from schemas.records import Checkpoint
 from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, TOPICS
 from weighlock.errors import ConfigError, TransientError
 from weighlock.kafka import admin
+from weighlock.kafka.hanging import end_hanging
 from weighlock.kafka.wire import Wire, consumer, producer
 from weighlock.settings import Settings
 
@@ -88,6 +89,8 @@ class Leadership:
         self._producer = producer(self._settings, f"source.{self._name}")
         try:
             self._producer.init_transactions(3 * PATIENCE)
+            own = [topic for topic in TOPICS if topic.name.startswith(f"source.{self._name}.")]
+            end_hanging(self._wire, self._producer, [*own, CHECKPOINTS, AUDIT, DEAD_LETTERS])
             found = self._checkpoints()
         except KafkaException as error:
             self._producer = None

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from schemas.codec import Undecodable
 from schemas.records import Doubt, Result, Waiting, Wish, now
 from schemas.refs import Ref
-from schemas.topics import by_name
+from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, by_name
 from sinks.again import Again
 from sinks.attempts import Attempts
 from sinks.contract import Resolved, Target, Written
@@ -92,7 +92,8 @@ class Lane:
 
     def open(self) -> None:
         """Fences whoever wrote here before, and reads what is committed. `KafkaException` while the broker is away."""
-        self._transactions = Transactions(self.loop.wire, f"sink.{self.system}.{self.partition}", self.loop.stop)
+        written = (self.upserts, self.results, self.waiting, LINKS, AUDIT, DEAD_LETTERS)
+        self._transactions = Transactions(self.loop.wire, f"sink.{self.system}.{self.partition}", written, self.loop.stop)
         self._transactions.open()  # the last owner's open transaction ends now: nothing is pending any more
         self.ledger = bounded("reading the ledger", self._read, self.loop.stop, LONG)
         self.unsure = True

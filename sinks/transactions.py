@@ -8,10 +8,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from schemas.topics import Topic
 from sinks.member import Moved
 from sinks.patience import bounded
 from weighlock import failpoints
 from weighlock.errors import TransientError
+from weighlock.kafka.hanging import end_hanging
 from weighlock.kafka.wire import Outgoing, Wire, producer
 
 #: Seconds for one step; the broker gives a transaction ten. And for all of them: then the producer is given up.
@@ -21,13 +23,15 @@ STEP, LIMIT = 10.0, 12.0
 class Transactions:
     """After anything but `Moved` and `TransientError` it is of no use any more: how the last transaction ended, only a new one learns."""
 
-    def __init__(self, wire: Wire, transactional_id: str, stop: Event) -> None:
-        self._wire, self._stop = wire, stop
+    def __init__(self, wire: Wire, transactional_id: str, topics: Sequence[Topic], stop: Event) -> None:
+        """`topics`: those that are written to."""
+        self._wire, self._topics, self._stop = wire, topics, stop
         self._producer = producer(wire.settings, transactional_id)
 
     def open(self) -> None:
         """Ends what the owner before left open. `KafkaException` while the broker is away."""
         bounded("init_transactions", lambda: self._producer.init_transactions(STEP), self._stop, LIMIT)
+        bounded("hanging transactions", lambda: end_hanging(self._wire, self._producer, self._topics), self._stop, LIMIT)
 
     def carry_out(self, outgoing: Sequence[Outgoing], offset: tuple[TopicPartition, Any] | None) -> None:
         """All of it or nothing; `offset` is the consumer's and its group's metadata. `Moved`: aborted, or `TransientError` if that is the

@@ -23,6 +23,7 @@ from schemas.codec import Schema, schema_of, subject_of
 from schemas.topics import TOPICS
 from weighlock.errors import ConfigError, TransientError
 from weighlock.kafka.registry import Registry
+from weighlock.kafka.wire import admin_client as admin_client
 from weighlock.settings import Settings
 
 #: A reader of today reads all that was ever written: what replays need.
@@ -63,11 +64,6 @@ class Plan:
     def clean(self) -> bool:
         """Nothing is missing, different or refused."""
         return len(self.only("ok")) == len(self.findings)
-
-
-def admin_client(settings: Settings) -> AdminClient:
-    """The admin client of the settings' Kafka."""
-    return AdminClient({**settings.kafka_options, "bootstrap.servers": settings.kafka, "log_level": 2}, logger=None)
 
 
 def wanted_topics(settings: Settings) -> list[Wanted]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas.codec import Codec
 from schemas.headers import Headers
@@ -48,6 +49,11 @@ def producer(settings: Settings, transactional_id: str | None = None) -> Produce
             "retry.backoff.ms": 10,
         }
     return Producer(options)
+
+
+def admin_client(settings: Settings) -> AdminClient:
+    """The admin client of the settings' Kafka."""
+    return AdminClient({**settings.kafka_options, "bootstrap.servers": settings.kafka, "log_level": 2}, logger=None)
 
 
 def consumer(settings: Settings, group: str, **options: Any) -> Consumer:
