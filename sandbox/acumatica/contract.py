@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from sandbox.acumatica.actions import Operations, invoke
 from sandbox.acumatica.ar.entities import DOCUMENTS
+from sandbox.acumatica.ar.put import DocumentWriter
 from sandbox.acumatica.ar.views import DocumentTable, Site
 from sandbox.acumatica.entities import SERVED
 from sandbox.acumatica.filter import compile_filter
@@ -48,6 +49,13 @@ class Contract:
 
     def dispatch(self, request: Request) -> Response:
         """What the path and the method ask for (§2.3)."""
+        self.store.books_actor = "api"
+        try:
+            return self._dispatch(request)
+        finally:
+            self.store.books_actor = "person"
+
+    def _dispatch(self, request: Request) -> Response:
         parts = request.path_params["rest"].split("/")
         endpoint, version, name, *keys = parts if len(parts) > 2 else ("", "", "")
         if self.switches.path_case == "any":
@@ -84,27 +92,27 @@ class Contract:
         table = self.table(entity)
         if not isinstance(table, DocumentTable):
             raise message(404, "No action with this name.")
-        self.store.books_actor = "api"
-        try:
-            return invoke(request, self.operations, table, self.store.books, keys, base)
-        finally:
-            self.store.books_actor = "person"
+        return invoke(request, self.operations, table, self.store.books, keys, base)
 
     def _write(self, request: Request, rendering: Rendering, keys: list[str]) -> Response:
         """PUT to a collection, DELETE of a record (§4.8, §4.9)."""
         entity, query, silent = rendering.entity, rendering.query, fired(request.scope, "silent") is not None
-        writer = Writer(self.store, self.store.tables[entity.name], self.switches, rendering.base)
+        table = self.table(entity)
+        writer: Writer | DocumentWriter
+        if isinstance(table, DocumentTable):
+            writer = DocumentWriter(self.store, table, self.switches, rendering.base)
+        else:
+            writer = Writer(self.store, table, self.switches, rendering.base)
         if request.method == "DELETE":
-            if self.switches.missing_delete == "404" and self.store.tables[entity.name].find(keys[0]) is None:
+            if self.switches.missing_delete == "404" and table.find(_key(entity, keys)) is None:
                 raise message(404, "No entity satisfies the condition.")
             writer.delete(self._row(entity, keys), silent)
             return Response(status_code=204)
         done = writer.put(request.state.body, query, self._fits(entity, query), request.headers, silent)
-        return answer(replace(rendering, query=done.query).record(self._full(writer.table, done.row, done.query), 1))
+        return answer(replace(rendering, query=done.query).record(self._full(table, done.row, done.query), 1))
 
     def _row(self, entity: Entity, keys: list[str]) -> Row:
-        key = "/".join(keys) if entity.name in DOCUMENTS else keys[0] if len(keys) == 1 else ""
-        row = self.table(entity).find(key)
+        row = self.table(entity).find(_key(entity, keys))
         if row is None:
             raise no_entity()
         return row
@@ -144,3 +152,8 @@ class Contract:
         if isinstance(rows, DocumentTable):
             return rows.full(row, wanted)
         return with_linked(row, wanted, self.store) if rows.entity is CUSTOMER else row
+
+
+def _key(entity: Entity, keys: list[str]) -> str:
+    """A document's key has two parts; any other has one."""
+    return "/".join(keys) if entity.name in DOCUMENTS else keys[0] if len(keys) == 1 else ""

@@ -29,7 +29,7 @@ _ENTITY: Json = {
     "error": {"type": "string"},
 }
 _OPTIONS = {"select": "string", "filter": "string", "expand": "string", "custom": "string", "skip": "integer", "top": "integer"}
-WRITABLE = ("Customer", "Contact")
+WRITABLE = ("Customer", "Contact", "SalesInvoice", "Invoice", "Payment")
 
 
 def document(address: str) -> Json:

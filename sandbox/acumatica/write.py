@@ -31,7 +31,7 @@ LENGTHS = {
 _KEPT = (*READ_ONLY, "ContactID", "DisplayName", "PrimaryContactID")  # 200 with the old value (§4.8)
 _LINKS = ("MainContact", "Address")
 _FRAME = ("id", "rowNumber", "note", "custom", "error", "files", "_links", "delete")
-_NEW = "<NEW>"
+NEW = "<NEW>"
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Writer:
         if isinstance(body.get("id"), str):
             return self.table.by_id.get(body["id"].lower())
         wrapper = body.get(self.entity.key)
-        if isinstance(wrapper, dict) and wrapper.get("value") not in (None, "", _NEW):
+        if isinstance(wrapper, dict) and wrapper.get("value") not in (None, "", NEW):
             return self.table.find(wrapper["value"])
         if fits is None:
             return None
@@ -111,7 +111,7 @@ class Writer:
 
     def _take(self, path: Path, value: Any, kind: Kind, sent: Sent) -> None:
         name = ".".join(path)
-        value = None if value == "" else _cast(name, value, kind)
+        value = None if value == "" else cast(name, value, kind)
         most = LENGTHS.get(path[-1])
         if most and isinstance(value, str) and len(value) > most:
             if self.switches.too_long == "error":
@@ -161,7 +161,7 @@ class Writer:
             kind = "PX.Api.ContractBased.OutcomeEntityHasErrorsException"
             return failure(f"{text}\n{lines}", kind, "PX.Api.ContractBased.EntityService.Put(EntityImpl entity)")
         note_id = row["id"] if row is not None else "00000000-0000-0000-0000-000000000000"
-        out: Json = {"id": note_id, "rowNumber": 1, "error": text, self.entity.key: {"value": row[self.entity.key] if row else _NEW}}
+        out: Json = {"id": note_id, "rowNumber": 1, "error": text, self.entity.key: {"value": row[self.entity.key] if row else NEW}}
         out |= {name: copy.deepcopy(value) for name, value in body.items() if isinstance(value, dict)}
         for name, error in errors.items():
             *way, last = name.split(".")
@@ -189,7 +189,7 @@ def unreadable(name: str) -> Refusal:
     return Refusal(answer(refusal, 400))
 
 
-def _cast(name: str, value: Any, kind: Kind) -> Any:
+def cast(name: str, value: Any, kind: Kind) -> Any:
     if value is None or kind in ("string", "guid"):
         return value if value is None or isinstance(value, str) else str(value)
     try:

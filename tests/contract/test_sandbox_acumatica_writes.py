@@ -101,7 +101,7 @@ def test_what_cannot_be_read(raw: str) -> None:
 
 
 def test_field_errors() -> None:
-    """§6.2, §13.2: a 422 is the entity itself with an error on it and on each bad field, nested ones too; nothing is saved."""
+    """S12, §6.2, §13.2: a 422 is the entity itself with an error on it and on each bad field, nested ones too; nothing is saved."""
     with site() as one:
         answer = put(one, "Contact", {"FirstName": "Ann", "BusinessAccount": "NOBODY", "Address": {"Country": {"value": "USA"}}})
         body = answer.json()

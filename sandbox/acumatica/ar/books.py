@@ -74,6 +74,18 @@ class Books:
         self.log("create", "document", document.note_id, document.name, ["CuryOrigDocAmt", "CuryDocBal", "Status"])
         return document
 
+    def revise(self, document: Document, **fields: Any) -> Document:
+        """Changes fields of a document that is not released; `lines` make a new amount."""
+        if document.released:
+            raise NotAllowed(f"{document.name} is released")
+        if "lines" in fields:
+            amount = sum((line.amount for line in fields["lines"]), document.tax)
+            if amount < 0:
+                raise NotAllowed(f"{amount} is no amount of a document")
+            fields |= {"amount": amount, "balance": amount}
+        self._change(document, **fields)
+        return document
+
     def hold(self, document: Document, on: bool) -> None:
         """Puts a document that is not released on hold, or takes it off."""
         if document.released:
@@ -272,6 +284,6 @@ class Books:
             self.balance_stamps[document.customer] = self.clock()
             if bumps:
                 document.stamp = self.clock()
-            names = {"balance": "CuryDocBal", "closed": "ClosedDate"}
+            names = {"balance": "CuryDocBal", "amount": "CuryOrigDocAmt", "closed": "ClosedDate"}
             fields = [names.get(name, name.capitalize()) for name in changed] + (["LastModifiedDateTime"] if bumps else [])
             self.log("update", "document", document.note_id, document.name, fields)

@@ -146,7 +146,7 @@ def tran(document: Document, line: Line) -> Row:
         "CuryUnitPrice": line.price,
         "CuryDiscAmt": line.discount,
         "CuryTranAmt": line.amount,
-        "TranDesc": line.text,
+        "TranDesc": line.text or None,
         "SOOrderType": "SO" if line.order else None,
         "SOOrderNbr": line.order,
         "NoteID": line.note_id,

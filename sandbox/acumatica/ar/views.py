@@ -65,7 +65,9 @@ class DocumentTable:
 
     def full(self, row: Row, wanted: Iterable[str]) -> Row:
         """The row with those of its linked entities and details that are asked for."""
-        one = self.books.by_id[row["id"]]
+        one = self.books.by_id.get(row["id"])
+        if one is None:  # what a silent PUT shows
+            return row
         made: dict[str, Callable[[Document], Any]] = {
             "Details": self._sales_lines if self.entity.name == "SalesInvoice" else self._lines,
             "TaxDetails": self._taxes,
@@ -175,7 +177,7 @@ class DocumentTable:
                 "id": line.note_id,
                 "LineNbr": line.number,
                 "InventoryID": line.item,
-                text: line.text,
+                text: line.text or None,
                 "Qty": line.qty,
                 "UOM": line.uom,
                 "UnitPrice": line.price,
