@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from sandbox.acumatica.actions import Operations, invoke
 from sandbox.acumatica.ar.entities import DOCUMENTS
+from sandbox.acumatica.ar.parts import Site
 from sandbox.acumatica.ar.put import DocumentWriter
-from sandbox.acumatica.ar.views import DocumentTable, Site
+from sandbox.acumatica.ar.views import DocumentTable
 from sandbox.acumatica.entities import SERVED
 from sandbox.acumatica.filter import compile_filter
 from sandbox.acumatica.lists import Lists

@@ -149,6 +149,9 @@ def test_select_expand_orderby_top(one: Site) -> None:
     contact = "ARContactByBillContactID($select=CustomerContactID,IsDefaultContact,Email)"
     found = rows(one, "ARInvoice", select="RefNbr", expand=contact, filter="DocType eq 'INV'")
     assert {row["ARContactByBillContactID"]["IsDefaultContact"] for row in found} == {True, False}
+    lines = rows(one, "ARInvoice", filter="DocType eq 'INV'", top=1, expand="ARTranCollection($expand=CustomerByCustomerID)")[0]
+    assert sum(line["CuryTranAmt"] for line in lines["ARTranCollection"]) == lines["CuryLineTotal"]
+    assert {line["CustomerByCustomerID"]["BAccountID"] for line in lines["ARTranCollection"]} == {lines["CustomerID"]}
     ordered = rows(one, "ARRegister", orderby="LastModifiedDateTime desc,DocType,RefNbr", select="LastModifiedDateTime,RefNbr,DocType")
     stamps = [datetime.fromisoformat(row["LastModifiedDateTime"]) for row in ordered]
     assert stamps == sorted(stamps, reverse=True)
