@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from unittest import mock
 
 import pytest
 
-from schemas.records import Wish
+from schemas.records import Doubt, Wish, now
 from sinks import attempts, base
-from sinks.again import AGAIN
+from sinks.again import AGAIN, DOUBT
 from sinks.contract import Resolved
 from tests.contract.sink_memory import Bench, Memory, numbers
 from tests.integration.sink_kit import Desk, company, contact, sink_running
@@ -224,6 +225,37 @@ def test_written_again_when_asked(bench: Bench) -> None:
     bench.until_events(company(n, 0), written=2, rewritten=2)
     assert bench.target.held[company(n, 0).subject].wish.properties["phone"] == "2"
     assert bench.target.calls_for(company(n, 0)) == 4
+
+
+def test_a_doubt_that_is_told(bench: Bench) -> None:
+    """What a sink that woke up sends to the owner of today is written at once, and again when its call has taken effect at the latest."""
+    old, new = company(n := next(numbers), 1, name="old"), company(n, 2, name="new")
+    bench.desk.send(old, new)
+    bench.until(lambda: sum(bench.events(new).values()) == 2, "both")
+    doubt = Doubt(until=now() + timedelta(seconds=2.5), references=[])
+    bench.desk.send(old, headers=((AGAIN, b"1"), (DOUBT, doubt.model_dump_json().encode())))
+    bench.until(lambda: bench.events(new).get("rewritten") == 1, "the first repeat")
+    assert bench.desk.results()[new.subject].doubt == doubt
+    bench.target.held[new.subject] = Resolved(old)  # now it took effect
+    bench.until(lambda: bench.events(new).get("rewritten") == 2, "the second repeat")
+    assert bench.target.held[new.subject].wish.properties["name"] == "new"
+    assert bench.desk.results()[new.subject].doubt is None
+
+
+def test_what_a_late_call_may_have_associated(bench: Bench) -> None:
+    """A wish that is written again is told what the older one, whose call came late, would have associated it with."""
+    m, one, two = next(numbers), next(numbers), next(numbers)
+    bench.desk.send(company(one, 1), company(two, 1))
+    bench.until(lambda: all(bench.events(company(n, 0)) for n in (one, two)), "the companies")
+    for version, firm in ((1, one), (2, two)):
+        bench.desk.send(contact(m, version, firm))
+        bench.until_events(contact(m, 0, None), written=version)
+    assert not bench.target.held[contact(m, 0, None).subject].again
+    bench.desk.send(contact(m, 1, one), headers=((AGAIN, b"1"),))
+    bench.until_events(contact(m, 0, None), written=2, rewritten=1)
+    held = bench.target.held[contact(m, 0, None).subject]
+    before, after = (company(n, 0).subject[-4:] for n in (one, two))
+    assert (held.again, held.references, held.strays) == (True, {"company": after}, {before})
 
 
 def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:

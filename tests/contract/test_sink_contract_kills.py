@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from threading import Event
 from unittest import mock
 
 import pytest
 
-from schemas.records import Doubt, now
 from sinks import attempts
-from sinks.again import AGAIN, DOUBT
 from sinks.base import Sink, run
 from sinks.contract import Resolved
 from tests.contract.sink_memory import Memory
-from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
+from tests.integration.sink_kit import Desk, company, eventually, sink_running
 from weighlock.errors import AuthError, TransientError
 
 SUBJECT = company(1, 0).subject
@@ -123,34 +120,3 @@ def test_nothing_is_in_doubt_after_a_stop(desk: Desk, target: Memory) -> None:
             desk.send(company(1, version, name=f"v{version}"))
             until(desk, complain, written=version)
             assert desk.results()[SUBJECT].doubt is None
-
-
-def test_a_doubt_that_is_told(desk: Desk, target: Memory) -> None:
-    """What a sink that woke up sends to the owner of today is written at once, and again when its call has taken effect at the latest."""
-    with sink_running(desk, target) as complain:
-        desk.send(company(1, 1, name="old"), company(1, 2, name="new"))
-        eventually(lambda: complain() or sum(desk.audit()[SUBJECT].values()) == 2)
-        doubt = Doubt(until=now() + timedelta(seconds=3), references=[])
-        desk.send(company(1, 1, name="old"), headers=((AGAIN, b"1"), (DOUBT, doubt.model_dump_json().encode())))
-        eventually(lambda: complain() or desk.audit()[SUBJECT]["rewritten"] == 1)
-        assert desk.results()[SUBJECT].doubt == doubt
-        late(target)
-        eventually(lambda: complain() or desk.audit()[SUBJECT]["rewritten"] == 2)
-    assert target.held[SUBJECT].wish.properties["name"] == "new"
-
-
-def test_what_a_late_call_may_have_associated(desk: Desk, target: Memory) -> None:
-    """A wish that is written again is told what the older one, whose call came late, would have associated it with."""
-    person = contact(1, 0, 1).subject
-    with sink_running(desk, target) as complain:
-        desk.send(company(1, 1), company(2, 1))
-        eventually(lambda: complain() or len(desk.audit()) == 2)
-        for version, firm in ((1, 1), (2, 2)):
-            desk.send(contact(1, version, firm))
-            eventually(lambda version=version: complain() or desk.audit()[person]["written"] == version)
-        assert not target.held[person].again
-        desk.send(contact(1, 1, 1), headers=((AGAIN, b"1"),))
-        eventually(lambda: complain() or desk.audit()[person]["rewritten"] == 1)
-    held = target.held[person]
-    one, two = (company(n, 0).subject[-4:] for n in (1, 2))
-    assert (held.again, held.references, held.strays) == (True, {"company": two}, {one})
