@@ -12,8 +12,9 @@ from confluent_kafka import KafkaException
 from schemas.records import Wish, now
 from sinks.attempts import GivenUp, backoff
 from sinks.contract import Answer, Resolved, Unlinked
-from sinks.lane import Loop, Portion
+from sinks.lane import Portion
 from sinks.ledger import Received, Verdict
+from sinks.loop import Loop
 from sinks.member import Moved
 from weighlock import failpoints
 from weighlock.errors import RateLimited, RejectedError, TransientError

@@ -5,34 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from schemas.codec import Undecodable
 from schemas.records import Doubt, Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, by_name
-from sinks.again import Again
-from sinks.attempts import Attempts
-from sinks.contract import Resolved, Target, Written
+from sinks.contract import Resolved, Written
 from sinks.entries import Entries
 from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
-from sinks.links import Arrival, Links
-from sinks.member import Member, Moved
+from sinks.links import Arrival
+from sinks.loop import Loop
+from sinks.member import Moved, Place
 from sinks.patience import bounded
 from sinks.tenure import Tenure
 from sinks.transactions import Transactions
 from weighlock import failpoints
 from weighlock.errors import RejectedError, TransientError
-from weighlock.kafka.wire import Wire
 
 log = structlog.get_logger(__name__)
 #: Seconds to read a ledger that may be large; each step of it has a limit of its own.
 LONG = 600.0
+#: So often the question where the group stands may remain without an answer: a transaction of before ends within some seconds.
+UNDECIDED = 3
 
 
 @dataclass
@@ -45,22 +44,6 @@ class Portion:
     first: int
     end: int
     called: bool = False
-
-
-class Loop(Protocol):
-    """What a lane asks of the process it is in: see sinks.base.Sink."""
-
-    wire: Wire
-    target: Target
-    links: Links
-    attempts: Attempts
-    member: Member
-    again: Again
-    stop: Event
-    batch: int
-
-    def wait(self, seconds: float, why: str) -> None: ...
-    def claims(self, kind: str, record: str, system: str) -> str | None: ...
 
 
 class Lane:
@@ -77,18 +60,34 @@ class Lane:
         self.unsure = True  # links may have come that nobody saw
         self.ledger = Ledger()
         self._doubtful: list[Wish] = []  # written perhaps, while the partition was perhaps another's
+        self._undecided = 0  # so many times in a row nobody could say where the group stands
         self._inherited = False  # results of the owner before may be in doubt
         self.tenure = Tenure(loop.batch, loop.target.longest_call)
 
     def take(self) -> int:
         """From the owner before; says where to go on. `KafkaException` while the broker is away."""
         self.open()
-        at, end, clean = self.loop.member.committed(self.partition)
+        at, end, clean = self._committed()
         self.tenure.begin(at, end, clean)
         self._inherited = True
         known, waiting = len(self.ledger.results), len(self.ledger.waiting)
         log.info("partition taken", partition=self.partition, known=known, waiting=waiting, at=at, clean=clean)
         return at
+
+    def _committed(self) -> Place:
+        """Where the group stands. Where the broker says again and again that this is not decided, an empty transaction decides it; who
+        cannot make one takes a new seat, and opens all anew."""
+        try:
+            found = self.loop.member.committed(self.partition)
+        except KafkaException as error:
+            self._undecided += error.args[0].code() == KafkaError._TIMED_OUT
+            if self._undecided >= UNDECIDED and self.broken:
+                self.loop.member.give_up()
+            elif self._undecided >= UNDECIDED:
+                self._transactions.free(self.at(0), self.loop.member.anybody())
+            raise
+        self._undecided = 0
+        return found
 
     def open(self) -> None:
         """Fences whoever wrote here before, and reads what is committed. `KafkaException` while the broker is away."""
@@ -117,12 +116,12 @@ class Lane:
             return
         member = self.loop.member
         member.forget_lease()
-        member.hold([self.at(max(member.committed(self.partition).at, 0))])
+        member.hold([self.at(max(self._committed().at, 0))])
         self._doubtful.clear()  # it was ours all the time: what is read again is written in its turn
         if self.broken:
             self.open()
             self.broken = False
-        at = member.committed(self.partition).at
+        at = self._committed().at
         member.seek(self.at(at))
         self.stale, self.unsure = False, True
         self.tenure.resume(at)

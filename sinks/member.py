@@ -109,6 +109,14 @@ class Member:
         at, clean = (found.offset, found.metadata == CLEAN) if found.offset >= 0 else (OFFSET_BEGINNING, True)
         return Place(at, self._offsets.get_watermark_offsets(found, ANSWER)[1], clean)
 
+    def anybody(self) -> Any:
+        """The group, named by nobody in it."""
+        return self._offsets.consumer_group_metadata()
+
+    def give_up(self) -> None:
+        """The seat is of no use: `lost` from now on."""
+        self._lost = True
+
     def commit(self, *here: TopicPartition) -> None:
         found = self._consumer.commit(offsets=list(here), asynchronous=False)
         if wrong := [one.error for one in found if one.error is not None]:

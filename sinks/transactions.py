@@ -38,6 +38,17 @@ class Transactions:
         registry's fault; `KafkaException`: its end is unknown."""
         bounded("a transaction", lambda: self._carry_out(outgoing, offset), self._stop, LIMIT)
 
+    def free(self, here: TopicPartition, anybody: Any) -> None:
+        """Offsets that the broker holds for pending, though their transaction is over (a broker killed at the wrong moment leaves such):
+        only another transaction of the same producer that names the group takes them away. `anybody`: the group without a member."""
+
+        def touch() -> None:
+            self._producer.begin_transaction()
+            self._producer.send_offsets_to_transaction([here], anybody, STEP)
+            self._producer.abort_transaction(STEP)
+
+        bounded("an empty transaction", touch, self._stop, LIMIT)
+
     def _carry_out(self, outgoing: Sequence[Outgoing], offset: tuple[TopicPartition, Any] | None) -> None:
         used = self._producer
         used.begin_transaction()

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from sinks import attempts, transactions
 from sinks.base import run
 from sinks.contract import Resolved
+from sinks.member import Member, Place
 from sinks.transactions import Transactions
 from tests.contract.sink_memory import Memory
 from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
@@ -137,6 +139,32 @@ def test_a_transaction_that_never_ends_is_given_up(stack, prefix: str, tmp_path,
         eventually(lambda: complain() or desk.audit().get(company(1, 1).subject) == {"written": 1})
     never.set()
     assert target.calls_for(company(1, 1)) == 2
+
+
+def test_where_the_group_stands_is_decided(stack, prefix: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """A broker that does not say where the group stands, for it takes a transaction for open that is none: an empty one sets it free,
+    and nothing is read again."""
+    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 1))
+        eventually(lambda: complain() or desk.audit().get(company(1, 1).subject) == {"written": 1})
+    committed, free, freed = Member.committed, Transactions.free, set[int]()
+
+    def undecided(self: Member, partition: int) -> Place:
+        if partition not in freed:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return committed(self, partition)
+
+    def note(self: Transactions, here: Any, anybody: Any) -> None:
+        free(self, here, anybody)
+        freed.add(here.partition)
+
+    monkeypatch.setattr(Member, "committed", undecided)
+    monkeypatch.setattr(Transactions, "free", note)
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 2, name="new"))
+        eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 2})
+    assert freed == {0, 1, 2, 3}
 
 
 def test_what_waits_survives_and_expires(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
