@@ -187,6 +187,8 @@ class Member:
         self._given(consumer, partitions)
         if self._waiting:
             consumer.pause(partitions)
+        else:  # one that was taken from us in a wait, and comes back after it, is still paused
+            consumer.resume(partitions)
 
     def _is_good(self, message: Any) -> bool:
         error = message.error()

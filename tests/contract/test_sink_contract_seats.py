@@ -9,11 +9,29 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from sinks.base import Sink, run
 from sinks.member import Member
 from tests.contract.sink_memory import Memory
 from tests.integration.sink_kit import Desk, company, eventually
+
+
+class Seat:
+    """A member of the sinks' group, and what it has."""
+
+    def __init__(self, desk: Desk, name: str) -> None:
+        self.owned: set[int] = set()
+        topic = desk.wire.name(desk.upserts)
+        self.member = Member(desk.settings, "sink.hubspot", topic, name, Event(), self._given, self._taken, self._taken)
+        self.member.join()
+
+    def _given(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        consumer.assign([TopicPartition(one.topic, one.partition, OFFSET_BEGINNING) for one in partitions])
+        self.owned = {one.partition for one in partitions}
+
+    def _taken(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        self.owned = set()
 
 
 class Copies:
@@ -70,3 +88,23 @@ def test_no_partition_is_left_to_nobody(copies: Copies) -> None:
     copies.start("a", "b")
     desk.send(*(wish.model_copy(update={"version": 2}) for wish in firsts))
     eventually(lambda: all(sum(events.values()) == 2 for events in desk.audit().values()), 40, "all partitions are read")
+
+
+def test_what_was_taken_in_a_wait_is_read_when_it_comes_back(copies: Copies) -> None:
+    """Partitions are paused in a wait. Those that are given away in it and come back when it is over are read."""
+    desk = copies.desk
+    desk.send(*(company(number, 1) for number in range(1, 13)))
+    first, second = seats = [Seat(desk, "a"), Seat(desk, "b")]
+    try:
+        eventually(lambda: [len(seat.owned) for seat in seats if seat.member.consume(1) or True] == [2, 2], what="two each")
+        seats.append(Seat(desk, "c"))
+        first.member.wait(4)  # the second one says nothing: it holds up the rebalance
+        assert first.owned == set()
+        eventually(lambda: sum(len(seat.owned) for seat in seats if seat.member.consume(1) or True) == 4, what="all are somebody's")
+        read: set[int] = set()
+        eventually(lambda: read.update(one.partition() for one in first.member.consume(100)) or read == first.owned, 10, "its partitions")
+        assert read
+    finally:
+        for seat in seats:
+            seat.member.leave(lambda: True)
+    assert second.owned == set()
