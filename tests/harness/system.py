@@ -180,11 +180,11 @@ class System:
         return verdict
 
     def settle(self, quiet: float = 4, seconds: float = 60) -> dict[str, Any]:
-        """The verdict once HubSpot has not been written to for `quiet` seconds. For those who expect a disagreement."""
+        """The verdict once HubSpot has been written to, and no more for `quiet` seconds. For those who expect a disagreement."""
         until, seen, since = time.monotonic() + seconds, -1, time.monotonic()
         while time.monotonic() < until:
-            last = len(self.crm.get("/log"))
-            if last != seen:
+            last = sum(entry["actor"] == "api" for entry in self.crm.get("/log"))
+            if last != seen or not last:
                 seen, since = last, time.monotonic()
             if time.monotonic() - since > quiet:
                 break
