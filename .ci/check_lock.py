@@ -18,15 +18,7 @@ def resolve(start: Path | None) -> str:
         if start:
             out.write_text(start.read_text())
         command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        command += [
-            "--all-extras",
-            "--group",
-            "dev",
-            "--generate-hashes",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--no-header",
-        ]
+        command += ["--all-extras", "--group", "dev", "--generate-hashes", "--no-header"]
         subprocess.run([*command, "--quiet", "-o", str(out)], check=True, stdout=subprocess.DEVNULL)
         return out.read_text()
 

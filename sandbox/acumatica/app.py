@@ -33,7 +33,6 @@ from sandbox.faults import fired
 
 __all__ = ["Acumatica", "Switches", "build"]
 
-Spoilt = Mapping[str, Mapping[str, str]]
 REVERSED: Mapping[str, Literal["L", "V", "C"]] = {"canceled": "L", "voided": "V", "closed": "C"}
 METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 FAULTS = {
