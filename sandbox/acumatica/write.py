@@ -5,7 +5,7 @@ Only their own fields, a customer's MainContact and the addresses are written; w
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -63,10 +63,7 @@ class Writer:
         """Upsert by `id`, else by key, else by $filter; 200 for both. `silent` (a fault) answers and saves nothing."""
         body = parsed(raw)
         row = self._target(body, fits)
-        if row is None and headers.get("If-Match") == "*":
-            raise failure("No entity satisfies the condition.", "PX.Api.ContractBased.PreconditionFailed", "If-Match", 412)
-        if row is not None and headers.get("If-None-Match") == "*":
-            raise failure("The record already exists.", "PX.Api.ContractBased.PreconditionFailed", "If-None-Match", 412)
+        precondition(headers, row is not None)
         sent = Sent()
         self._read(self.entity.shape, body, (), sent)
         key = sent.values.pop(self.entity.key, None) if self.entity is CUSTOMER else None
@@ -87,12 +84,7 @@ class Writer:
         wrapper = body.get(self.entity.key)
         if isinstance(wrapper, dict) and wrapper.get("value") not in (None, "", NEW):
             return self.table.find(wrapper["value"])
-        if fits is None:
-            return None
-        found = [row for row in self.table if fits(row)]
-        if len(found) > 1:
-            raise failure("More than one entity satisfies the condition.", "PX.Api.ContractBased.AmbiguousEntity", "PUT")
-        return found[0] if found else None
+        return only(self.table, fits)
 
     def _read(self, shape: Shape, body: Json, way: Path, sent: Sent) -> None:
         for name, wrapper in body.items():
@@ -182,6 +174,22 @@ def parsed(raw: bytes) -> Json:
     if not isinstance(body, dict):
         raise unreadable("entity")
     return body
+
+
+def precondition(headers: Mapping[str, str], there: bool) -> None:
+    """`If-Match: *` changes only, `If-None-Match: *` makes only (§4.8): a 412 otherwise."""
+    if not there and headers.get("If-Match") == "*":
+        raise failure("No entity satisfies the condition.", "PX.Api.ContractBased.PreconditionFailed", "If-Match", 412)
+    if there and headers.get("If-None-Match") == "*":
+        raise failure("The record already exists.", "PX.Api.ContractBased.PreconditionFailed", "If-None-Match", 412)
+
+
+def only(rows: Iterable[Row], fits: Callable[[Row], bool] | None) -> Row | None:
+    """The one row that a PUT's $filter names; more than one are refused."""
+    found = [] if fits is None else [row for row in rows if fits(row)]
+    if len(found) > 1:
+        raise failure("More than one entity satisfies the condition.", "PX.Api.ContractBased.AmbiguousEntity", "PUT")
+    return found[0] if found else None
 
 
 def unreadable(name: str) -> Refusal:

@@ -19,7 +19,7 @@ from sandbox.acumatica.schema import Shape
 from sandbox.acumatica.store import Store
 from sandbox.acumatica.switches import Switches
 from sandbox.acumatica.wire import Refusal, answer, failure
-from sandbox.acumatica.write import NEW, Written, cast, parsed, unreadable
+from sandbox.acumatica.write import NEW, Written, cast, only, parsed, precondition, unreadable
 from sandbox.data import Row
 
 Json = dict[str, Any]
@@ -53,10 +53,7 @@ class DocumentWriter:
         """Upsert by `id`, else by type and number, else by $filter; 200 for both. A released document keeps what it has (§4.8)."""
         body = parsed(raw)
         found = self._target(body, fits)
-        if found is None and headers.get("If-Match") == "*":
-            raise failure("No entity satisfies the condition.", "PX.Api.ContractBased.PreconditionFailed", "If-Match", 412)
-        if found is not None and headers.get("If-None-Match") == "*":
-            raise failure("The record already exists.", "PX.Api.ContractBased.PreconditionFailed", "If-None-Match", 412)
+        precondition(headers, found is not None)
         sent = self._read(body)
         save = self._insert(body, sent) if found is None else self._update(found, body, sent)
         if sent.errors:
@@ -79,10 +76,8 @@ class DocumentWriter:
         number = _value(body, "ReferenceNbr")
         if number not in (None, "", NEW):
             return self.table.document(f"{self.table.label(str(_value(body, 'Type') or self._default()))}/{number}")
-        rows = [] if fits is None else [row for row in self.table if fits(row)]
-        if len(rows) > 1:
-            raise failure("More than one entity satisfies the condition.", "PX.Api.ContractBased.AmbiguousEntity", "PUT")
-        return self.store.books.by_id[rows[0]["id"]] if rows else None
+        row = only(self.table, fits)
+        return None if row is None else self.store.books.by_id[row["id"]]
 
     def _default(self) -> str:
         return "Payment" if self.table.entity.name == "Payment" else "Invoice"
