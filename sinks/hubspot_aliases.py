@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from schemas.hosts import host_of
 from sinks.contract import Ask
 from weighlock.clients.hubspot import HubSpot
 
 #: More companies than this are not listed: then only the domain itself and `www.` are found.
 LISTED = 20_000
 HOUR = 3600.0
-_SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
 _LABEL = re.compile(r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?")
 
 
@@ -75,8 +75,7 @@ def above(domain: str) -> list[str]:
 def bare_domain(text: str | None) -> str:
     """As people spell it in HubSpot, to compare: lower case, without scheme, path, user, port, `www.` and a dot at the end, and the
     letters that an `xn--` label stands for; empty for what is no domain (docs/agreement.md, *Domains*)."""
-    rest = _SCHEME.sub("", (text or "").strip().lower(), count=1)
-    host = _PORT.sub("", _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2])
+    host = host_of(text or "")
     labels = [_spoken(label) for label in host.removesuffix(".").removeprefix("www.").split(".")]
     return ".".join(labels) if len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels) else ""
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import tldextract
 
+from schemas.hosts import host_of
+
 #: The list of public suffixes that the library carries; nothing is downloaded or cached.
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-_SCHEME, _PATH, _PORT = re.compile(r"^([a-z][a-z0-9+.-]*:)?//"), re.compile(r"[/?#]"), re.compile(r":\d*$")
 #: What DNS has room for: a longer name is nobody's, and HubSpot's search would refuse it together with all others of its call.
 LONGEST = 253
 _ATOM, _MAIL_LABEL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -25,7 +26,7 @@ def free_mail(more: Iterable[str] = ()) -> frozenset[str]:
 
 def domain_of(website: str | None, email: str | None, free: frozenset[str]) -> str | None:
     """Of the website's host; without a website, of the e-mail. None for what is no domain and for a free-mail one (docs/agreement.md)."""
-    found = registrable(_host(website) if website else _mail_host(email))
+    found = registrable(host_of(website) if website else _mail_host(email))
     return None if found in free else found
 
 
@@ -39,12 +40,6 @@ def registrable(host: str | None) -> str | None:
     if parts.suffix:
         return f"{parts.domain}.{parts.suffix}" if parts.domain else None
     return ".".join(labels[-2:])
-
-
-def _host(website: str) -> str:
-    """Without scheme, path, user and port."""
-    rest = _SCHEME.sub("", website.strip().lower(), count=1)
-    return _PORT.sub("", _PATH.split(rest, maxsplit=1)[0].rpartition("@")[2])
 
 
 def _mail_host(email: str | None) -> str | None:
