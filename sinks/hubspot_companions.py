@@ -86,9 +86,10 @@ class Companions:
 
     def _part(self, pairs: Mapping[Pair, Wish], made: Iterable[Pair]) -> None:
         """A company that people merged answers under its new id: what was made with that one stays, and what people had made."""
-        before = self._before(contact for contact, _ in pairs)
-        now = self._now([*(company for _, company in pairs), *before.values()])
-        stay = {*made, *((contact, now.get(company, company)) for contact, company in before.items())}
+        parted = {contact for contact, _ in pairs}
+        kept = [*(pair for pair in made if pair[0] in parted), *self._before(parted).items()]
+        now = self._now(company for _, company in (*pairs, *kept))
+        stay = {(contact, now.get(company, company)) for contact, company in kept}
         gone = {(contact, now[company]): wish for (contact, company), wish in pairs.items() if company in now}
         left = [pair for pair in gone if pair not in stay]
         for _ in range(ROUNDS):

@@ -312,6 +312,17 @@ def test_a_company_that_was_merged_is_associated(bench: Bench) -> None:
     assert bench.companies_of(id_of(answer)) == {survivor: [1, 279]}
 
 
+def test_a_move_between_two_companies_that_were_merged(bench: Bench) -> None:
+    """A contact goes from one company to another, both of which people merged into one: it stays with that one."""
+    a, b, n = next(numbers), next(numbers), next(numbers)
+    one, two = id_of(bench.write_one(company(a, 1))), id_of(bench.write_one(company(b, 1)))
+    answer = bench.write_one(Resolved(contact(n, 1, a), {"company": one}))
+    bench.sandbox.edit(entity="company", key=two, merge=one)
+    (survivor,) = [row["id"] for row in bench.sandbox.live("companies") if one in (row["properties"].get(MERGED) or "")]
+    bench.write_one(_known(contact(n, 2, b), answer, {"company": two}))
+    assert bench.companies_of(id_of(answer)) == {survivor: [1, 279]}
+
+
 def test_what_a_late_call_associated_goes(bench: Bench) -> None:
     """Written again after a late call, a contact has its company as the primary one, and of the others only what people made."""
     a, b, n = next(numbers), next(numbers), next(numbers)
