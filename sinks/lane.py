@@ -236,10 +236,10 @@ class Lane:
         """A record is another one of the target's from now on: what we associated with the one before moves along."""
         if arrival.system != self.system or arrival.peer is None or arrival.was in (None, arrival.peer):
             return
-        before = Ref.parse(arrival.was or "").id
-        for result in list(self.ledger.results.values()):
-            if before in result.associations.values() and Ref.parse(arrival.ref).system == Ref.parse(result.subject).system:
-                self.loop.again.owe(self._inbox.last_written(self.ledger, result.subject))
+        before, system = Ref.parse(arrival.was or "").id, Ref.parse(arrival.ref).system
+        held = [result for result in self.ledger.results.values() if before in result.associations.values()]
+        moved = [result.subject for result in held if Ref.parse(result.subject).system == system]
+        self.loop.again.owe(self._inbox.last_written(self.ledger, *moved))
 
     def expire(self) -> None:
         """What waited longer than the limit becomes a dead letter."""
