@@ -98,7 +98,7 @@ def test_stopped_after_a_call_without_an_answer(desk: Desk, target: Memory) -> N
 
 def test_killed_in_a_call(desk: Desk, target: Memory, killed) -> None:  # type: ignore[no-untyped-def]
     """Nothing was recorded: what the next owner writes first is in doubt, for the call of the dead one may take effect after it."""
-    target.afterwards = AuthError("dies in the call")
+    target.afterwards, target.longest_call = AuthError("dies in the call"), 12.0  # counted from the take-over, which may take some seconds
     desk.send(company(1, 1, name="old"))
     with killed(), pytest.raises(AuthError):
         run(desk.settings, desk.wire, target, "here", Event())
