@@ -29,7 +29,7 @@ from rich.table import Table
 from bench.place import Broker, broker, machine
 from schemas.codec import HEADER, schema_of
 from schemas.headers import Passage
-from schemas.records import SourceAcumaticaCustomer
+from schemas.sources import SourceAcumaticaCustomer
 from schemas.topics import CUSTOMER, SOURCE_CUSTOMER, UPSERTS_HUBSPOT, Topic
 from streams.contract import Context, Links
 from streams.domains import free_mail

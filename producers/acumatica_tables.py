@@ -13,8 +13,8 @@ from urllib.parse import quote_plus
 from pydantic import BaseModel, ValidationError
 
 from producers.acumatica_walk import STAMP
-from schemas.records import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.refs import Ref
+from schemas.sources import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.topics import SOURCE_CONTACT, SOURCE_CUSTOMER, Topic
 from weighlock.clients.acumatica_values import Row, instant
 from weighlock.errors import RejectedError, brief

@@ -52,10 +52,13 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     schema_name: ClassVar[str]
+    #: Every class by its name, of the modules that are imported.
+    kinds: ClassVar[dict[str, type[Record]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.schema_name = cls.__name__
+        cls.kinds[cls.__name__] = cls
 
     def to_avro(self) -> dict[str, Any]:
         return self.model_dump()
@@ -63,117 +66,6 @@ class Record(BaseModel):
     @classmethod
     def from_avro(cls, value: Any) -> Self:
         return cls.model_validate(value)
-
-
-class AcumaticaAddress(Record):
-    AddressLine1: Text | None = None
-    AddressLine2: Text | None = None
-    City: Text | None = None
-    State: Text | None = None
-    PostalCode: Text | None = None
-    Country: Text | None = None
-
-
-class AcumaticaMainContact(Record):
-    Email: Text | None = None
-    Phone1: Text | None = None
-    WebSite: Text | None = None
-    Address: AcumaticaAddress | None = None
-
-
-class AcumaticaRow(Record):
-    """What every source record of Acumatica starts with."""
-
-    ref: str
-    change: str
-    modified_at: Instant
-    read_at: Instant
-
-
-class SourceAcumaticaCustomer(AcumaticaRow):
-    CustomerID: Text | None = None
-    CustomerName: Text | None = None
-    CustomerClass: Text | None = None
-    Status: Text | None = None
-    BAccountID: Long | None = None
-    Terms: Text | None = None
-    CurrencyID: Text | None = None
-    CreditLimit: Amount | None = None
-    AccountRef: Text | None = None
-    ParentRecord: Text | None = None
-    MainContact: AcumaticaMainContact | None = None
-    extra: dict[str, str] = Field(default_factory=dict)
-
-
-class SourceAcumaticaContact(AcumaticaRow):
-    party: str | None = None
-    scope: str | None = None
-    ContactID: Long | None = None
-    Type: Text | None = None
-    BusinessAccount: Text | None = None
-    DisplayName: Text | None = None
-    FirstName: Text | None = None
-    MiddleName: Text | None = None
-    LastName: Text | None = None
-    JobTitle: Text | None = None
-    Email: Text | None = None
-    Phone1: Text | None = None
-    Phone1Type: Text | None = None
-    Phone2: Text | None = None
-    Phone2Type: Text | None = None
-    Phone3: Text | None = None
-    Phone3Type: Text | None = None
-    Fax: Text | None = None
-    WebSite: Text | None = None
-    Active: bool | None = None
-    Status: Text | None = None
-    ContactClass: Text | None = None
-    Address: AcumaticaAddress | None = None
-    extra: dict[str, str] = Field(default_factory=dict)
-
-
-class Address(Record):
-    line1: str | None = None
-    line2: str | None = None
-    city: str | None = None
-    state: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-
-
-class Customer(Record):
-    ref: str
-    code: str | None = None
-    name: str
-    customer_class: str | None = None
-    status: str | None = None
-    terms: str | None = None
-    currency: str | None = None
-    credit_limit: Amount | None = None
-    phone: str | None = None
-    email: str | None = None
-    website: str | None = None
-    domain: str | None = None
-    address: Address | None = None
-    external_ref: str | None = None
-    parent: str | None = None
-    modified_at: Instant
-
-
-class Contact(Record):
-    ref: str
-    number: str | None = None
-    party: str
-    first_name: str | None = None
-    last_name: str | None = None
-    job_title: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    mobile: str | None = None
-    fax: str | None = None
-    address: Address | None = None
-    active: bool
-    modified_at: Instant
 
 
 class Link(Record):
@@ -187,6 +79,12 @@ class Link(Record):
 class Reference(Record):
     name: str
     ref: str
+    optional: bool = False
+
+
+class Part(Record):
+    key: str
+    properties: dict[str, str | None]
 
 
 class Match(Record):
@@ -204,6 +102,7 @@ class Wish(Record):
     properties: dict[str, str | None]
     matches: list[Match] = Field(default_factory=list)
     references: list[Reference] = Field(default_factory=list)
+    parts: list[Part] = Field(default_factory=list)
     target: str | None = None
     source_system: str
     source_at: Instant
@@ -241,6 +140,7 @@ class Result(Record):
     target: str | None = None
     facets: dict[str, FacetState] = Field(default_factory=dict)
     associations: dict[str, str] = Field(default_factory=dict)
+    missing: list[str] = Field(default_factory=list)
     intent: str | None = None
     doubt: Doubt | None = None
     at: Instant

@@ -17,7 +17,9 @@ FOR_EVER = "-1"
 #: The Faust application; its changelog topics are named after it, with the prefix in front.
 STREAMS_APP = "streams"
 #: The tables of streams/app.py, one changelog each.
-TABLES = ("links",)
+TABLES = ("links", "receivables")
+#: Made of a source record, and larger than it.
+LARGER = ("Customer", "Contact", "Invoice", "Payment", "Wish", "Waiting")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Topic:
     def room(self) -> int:
         """Bytes of the largest record. What is refused is refused at the source: what is made of a source record is larger than it
         (a wish has the e-mail twice), and a dead letter is larger than the record in it."""
-        return 4 * MIB if self.record == "DeadLetter" else 2 * MIB if self.record in ("Customer", "Contact", "Wish", "Waiting") else MIB
+        return 4 * MIB if self.record == "DeadLetter" else 2 * MIB if self.record in LARGER else MIB
 
     def config(self) -> Mapping[str, str]:
         """Topic configs as Kafka names them. What is replayed is kept for ever; the rest is compacted, early enough to stay small."""
@@ -54,8 +56,13 @@ class Topic:
 
 SOURCE_CUSTOMER = Topic("source.acumatica.customer", "own ref", "key", "SourceAcumaticaCustomer", "delete")
 SOURCE_CONTACT = Topic("source.acumatica.contact", "own ref", "key", "SourceAcumaticaContact", "delete")
+SOURCE_INVOICE = Topic("source.acumatica.invoice", "own ref", "key", "SourceAcumaticaInvoice", "delete")
+SOURCE_PAYMENT = Topic("source.acumatica.payment", "own ref", "key", "SourceAcumaticaPayment", "delete")
+SOURCE_DAY = Topic("source.acumatica.day", "a number whose partition it is", "key", "SourceAcumaticaDay", "delete")
 CUSTOMER = Topic("normalized.customer", "own ref", "key", "Customer", "compact")
 CONTACT = Topic("normalized.contact", "own ref", "key", "Contact", "compact")
+INVOICE = Topic("normalized.invoice", "own ref", "party", "Invoice", "compact")
+PAYMENT = Topic("normalized.payment", "own ref", "party", "Payment", "compact")
 LINKS = Topic("links", "ref|peer's system", "ref", "Link", "compact")
 UPSERTS_HUBSPOT = Topic("upserts.hubspot", "subject", "key", "Wish", "delete")
 RESULTS_HUBSPOT = Topic("results.hubspot", "subject", "key", "Result", "compact")
@@ -66,7 +73,8 @@ DEAD_LETTERS = Topic("dead-letters", "the original key", "key", "DeadLetter", "d
 CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", None, "compact") for table in TABLES)
 
 TOPICS: tuple[Topic, ...] = (
-    *(SOURCE_CUSTOMER, SOURCE_CONTACT, CUSTOMER, CONTACT, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
+    *(SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY),
+    *(CUSTOMER, CONTACT, INVOICE, PAYMENT, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
     *(CHECKPOINTS, AUDIT, DEAD_LETTERS, *CHANGELOGS),
 )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from schemas.entities import Contact, Customer
 from schemas.headers import Passage
-from schemas.records import Audit, Contact, Customer, Record, SourceAcumaticaContact
+from schemas.records import Audit, Record
+from schemas.sources import SourceAcumaticaContact
 from schemas.topics import AUDIT, CONTACT, CUSTOMER, Topic
 from streams.contract import WORKER, Arrival, Context, Outputs
 from streams.domains import domain_of

@@ -9,7 +9,9 @@ Beside that, every step may write to `audit`; what cannot go on goes to `dead-le
 
 from __future__ import annotations
 
-from schemas.records import Contact, Customer, Link, SourceAcumaticaContact, SourceAcumaticaCustomer
+from schemas.entities import Contact, Customer
+from schemas.records import Link
+from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.topics import AUDIT, CONTACT, CUSTOMER, LINKS, SOURCE_CONTACT, SOURCE_CUSTOMER, UPSERTS_HUBSPOT
 from streams import normalise, route
 from streams.contract import Flow, Stage

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from schemas import records, topics
+from schemas import entities, records, sources, topics
 from schemas.codec import Undecodable
 from schemas.headers import Passage
 from schemas.refs import Ref, link_key
@@ -49,8 +49,8 @@ def own_ref(wire: Wire, asked: str) -> str | None:
 
 def _by_number(wire: Wire, number: str) -> str | None:
     """Whose number it is now, or was last: a customer's may have been another's before (Change ID)."""
-    return _holder(wire, topics.CUSTOMER, records.Customer, "code", number) or _holder(
-        wire, topics.CONTACT, records.Contact, "number", number
+    return _holder(wire, topics.CUSTOMER, entities.Customer, "code", number) or _holder(
+        wire, topics.CONTACT, entities.Contact, "number", number
     )
 
 
@@ -68,7 +68,7 @@ def _holder(wire: Wire, topic: topics.Topic, kind: type[records.Record], field: 
 
 
 def _steps(wire: Wire, topic: topics.Topic, ref: str) -> Iterator[Step]:
-    kind: type[records.Record] = getattr(records, topic.record or "")
+    kind: type[records.Record] = records.Record.kinds[topic.record or ""]
     for message in wire.read(topic, [wire.partition(topic, ref)]):
         key = (message.key() or b"").decode(errors="replace")
         if key == ref or (topic is topics.LINKS and key.startswith(ref + "|")):
@@ -82,6 +82,7 @@ def _step(wire: Wire, topic: topics.Topic, message: Message, kind: type[records.
     except Undecodable as error:
         return _row(topic, message, at, None, "undecodable", str(error))
     what, more = ("deleted", "") if record is None else _tell(record)
+    more = more or _called(record)
     return _row(topic, message, at, _source_at(message, record), what, more)
 
 
@@ -101,14 +102,6 @@ def _source_at(message: Message, record: Any) -> datetime | None:
 def _tell(record: records.Record) -> tuple[str, str]:
     """What happened, and the details worth a line."""
     match record:
-        case records.SourceAcumaticaCustomer():
-            return f"read ({record.change})", f"{record.CustomerID} {record.CustomerName}"
-        case records.SourceAcumaticaContact():
-            return f"read ({record.change})", f"{record.ContactID} {record.DisplayName} of {record.BusinessAccount}"
-        case records.Customer():
-            return "normalised", f"{record.code} {record.name}"
-        case records.Contact():
-            return "normalised", f"{record.number} of {record.party}"
         case records.Wish():
             return "wished", f"{record.object}/{record.facet} version {record.version}, {len(record.properties)} properties"
         case records.Result():
@@ -122,4 +115,22 @@ def _tell(record: records.Record) -> tuple[str, str]:
             return record.event, "; ".join(part for part in (record.target, record.detail) if part)
         case records.DeadLetter():
             return "dead letter", f"{record.stage}: {record.reason}"
-    return record.schema_name, ""
+    return (f"read ({record.change})", "") if isinstance(record, sources.AcumaticaRow) else ("normalised", "")
+
+
+def _called(record: records.Record | None) -> str:
+    """What people call a source record or an entity by."""
+    match record:
+        case sources.SourceAcumaticaCustomer():
+            return f"{record.CustomerID} {record.CustomerName}"
+        case sources.SourceAcumaticaContact():
+            return f"{record.ContactID} {record.DisplayName} of {record.BusinessAccount}"
+        case sources.AcumaticaDocument():
+            return f"{record.DocType} {record.RefNbr} of {record.AcctCD}: {record.CuryDocBal} {record.CuryID} open"
+        case entities.Customer():
+            return f"{record.code} {record.name}"
+        case entities.Contact():
+            return f"{record.number} of {record.party}"
+        case entities.Invoice() | entities.Payment():
+            return f"{record.kind} {record.number} of {record.party}: {record.balance} {record.currency} open"
+    return ""

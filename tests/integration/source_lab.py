@@ -12,15 +12,8 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from producers.base import Source, run
-from schemas.records import (
-    AcumaticaRow,
-    Audit,
-    Checkpoint,
-    DeadLetter,
-    Record,
-    SourceAcumaticaContact,
-    SourceAcumaticaCustomer,
-)
+from schemas.records import Audit, Checkpoint, DeadLetter, Record
+from schemas.sources import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, SOURCE_CONTACT, SOURCE_CUSTOMER, Topic
 from tests.conftest import Brokers
 from tests.contract.source_kit import acumatica_settings

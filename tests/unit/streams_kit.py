@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from schemas.codec import Codec, Schema
 from schemas.headers import Headers, Passage
-from schemas.records import Record, SourceAcumaticaContact, SourceAcumaticaCustomer
+from schemas.records import Record
+from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.topics import by_name
 from streams.contract import Context, Links, Sendable
 from streams.domains import free_mail

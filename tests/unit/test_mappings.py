@@ -2,7 +2,9 @@
 
 import pytest
 
-from schemas.records import AcumaticaRow, Contact, Customer, Record, SourceAcumaticaContact, SourceAcumaticaCustomer
+from schemas.entities import Contact, Customer
+from schemas.records import Record
+from schemas.sources import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
 from streams.mappings import acumatica, hubspot
 from streams.mappings.table import Field
 from weighlock.errors import RejectedError
@@ -19,7 +21,7 @@ def canonical(kind: type[Record]) -> set[str]:
 
 
 def type_of_address() -> list[str]:
-    from schemas.records import Address
+    from schemas.entities import Address
 
     return list(Address.model_fields)
 

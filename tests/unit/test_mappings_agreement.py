@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sandbox.compare import owned
 from sandbox.data import load
-from schemas.records import Record, SourceAcumaticaContact, SourceAcumaticaCustomer, Wish
+from schemas.records import Record, Wish
+from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
 from tests.unit.streams_kit import ALICE, AT, BOB, feed, memory, read
 
 NAMES = ["x.com", "shop.x.co.uk", "WWW.Keystone.example", "gmail.com", "münchen.de", "localhost", "1.2.3.4", "a_b.com", "-x.de"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from schemas.entities import Contact, Customer
 from schemas.headers import Passage
-from schemas.records import Audit, Contact, Customer, DeadLetter
+from schemas.records import Audit, DeadLetter
 from streams.domains import domain_of, free_mail, registrable
 from tests.unit.streams_kit import ALICE, BOB, PASSAGE, a_contact, a_customer, feed, memory, read
 

@@ -14,7 +14,7 @@ import pytest
 from producers.acumatica import FILTER_ROOM
 from producers.acumatica_tables import CONTACT, CUSTOMER, as_text
 from sandbox.data import load
-from schemas.records import SourceAcumaticaContact, SourceAcumaticaCustomer
+from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
 from streams.mappings.table import plain
 from tests.contract.source_kit import bench, with_contacts
 from weighlock.clients.acumatica_values import encoded

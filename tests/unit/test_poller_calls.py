@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.data import load
-from schemas.records import SourceAcumaticaContact
+from schemas.sources import SourceAcumaticaContact
 from tests.contract.source_kit import Bench, bench, with_contacts
 
 DEMO = load("demo", customers=40, contacts=100)

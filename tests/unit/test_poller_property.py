@@ -15,7 +15,7 @@ from producers.acumatica_tables import CUSTOMER
 from producers.acumatica_walk import STAMP, Position
 from producers.base import Change, Page
 from schemas.headers import Passage, new_trace
-from schemas.records import SourceAcumaticaCustomer
+from schemas.sources import SourceAcumaticaCustomer
 from weighlock.clients.acumatica_values import instant, literal
 
 EXAMPLES = 1500

@@ -2,8 +2,9 @@
 
 import pytest
 
+from schemas.entities import Customer
 from schemas.headers import Passage
-from schemas.records import Customer, DeadLetter, Link, Match, Reference, Wish
+from schemas.records import DeadLetter, Link, Match, Reference, Wish
 from schemas.refs import link_key
 from schemas.topics import TOPICS
 from streams.contract import Incoming, topics_of

@@ -19,7 +19,7 @@ from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibi
 from avro.schema import parse
 
 from schemas.codec import FOLDER, HEADER, MAGIC, Codec
-from schemas.records import Customer
+from schemas.entities import Customer
 from schemas.topics import CUSTOMER
 from tests.unit.streams_kit import ALICE, AT, LocalIds
 
