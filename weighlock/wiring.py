@@ -112,6 +112,11 @@ class Worker:
     needs: tuple[str, ...]
     run: Callable[[Settings, str, threading.Event], None]
 
+    @property
+    def group(self) -> str:
+        """Its copies' consumer group, without the prefix."""
+        return self.name.replace("-", ".")
+
 
 WORKERS = {
     worker.name: worker

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.harness.system import Broker, System, eventually, running
 from weighlock.processes import RUN, spawn, stop
+from weighlock.wiring import WORKERS
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +53,64 @@ def test_check_says_ok(system: System) -> None:
     assert system.erp.get("/calls")["sessions"]["open"] == 0
 
 
-def test_up_brings_all_workers_and_a_killed_one_back(system: System, processes_of: Callable[[str], list[psutil.Process]]) -> None:
-    """`weighlock up` runs every worker, starts a killed one again, and leaves none behind at SIGTERM."""
+@pytest.fixture(scope="module")
+def up(system: System) -> Iterator[subprocess.Popen[bytes]]:
+    """`weighlock up`, which runs until the last test but for those that end it."""
+    process = spawn([sys.executable, "-m", "weighlock", "up"], {**system.env, RUN: system.settings.prefix}, system.folder / "up.log")
+    yield process
+    stop(process, 30)
+
+
+def test_up_brings_all_workers_and_a_killed_one_back(
+    system: System, up: subprocess.Popen[bytes], processes_of: Callable[[str], list[psutil.Process]]
+) -> None:
+    """`weighlock up` runs every worker, and starts a killed one again."""
     marker = system.settings.prefix
-    up = spawn([sys.executable, "-m", "weighlock", "up"], {**system.env, RUN: marker}, system.folder / "up.log")
-    try:
-        system.agree(60)
-        victim = eventually("a sink runs", lambda: [p for p in processes_of(marker) if "sink-hubspot" in p.cmdline()])[0]
-        victim.kill()
-        system.erp.edit(random=3, seed=8)
-        system.agree(60)
-        assert [p.pid for p in processes_of(marker) if "sink-hubspot" in p.cmdline()] != [victim.pid]
-    finally:
-        up.send_signal(signal.SIGTERM)
-        status = stop(up, 30)
-    assert status == 0
-    assert processes_of(marker) == []
+    system.agree(60)
+    victim = eventually("a sink runs", lambda: [p for p in processes_of(marker) if "sink-hubspot" in p.cmdline()])[0]
+    victim.kill()
+    system.erp.edit(random=3, seed=8)
+    system.agree(60)
+    assert [p.pid for p in processes_of(marker) if "sink-hubspot" in p.cmdline()] != [victim.pid]
     assert "sink-hubspot ended with status -9" in (system.folder / "up.log").read_text()
 
 
-def test_trace_tells_the_whole_way(system: System) -> None:
+def test_status_and_waiting_tell_what_stands_still(system: System, up: subprocess.Popen[bytes]) -> None:
+    """A customer without a name is a dead letter; its contact waits for it, and both commands say so, with the reason and the limit."""
+    system.erp.edit(entity="customer", create={"CustomerID": "NONAME", "CustomerName": ""})
+    system.erp.edit(entity="contact", create={"BusinessAccount": "NONAME", "LastName": "Patient", "Email": "patient@noname.example"})
+    (held,) = eventually("a contact waits", lambda: json.loads(system.command("waiting", "--json").stdout), 60, 0.5)
+    customer = next(row for row in system.erp.get("/dump")["customers"] if row["CustomerID"].strip() == "NONAME")
+    assert held["waits_for"] == f"acumatica:customer:{customer['id']}"
+    assert held["why"].startswith("rejected: the customer has no name")
+    assert (held["system"], held["wishes"], held["facets"]) == ("hubspot", 1, "contact/profile")
+    assert datetime.fromisoformat(held["until"]) - datetime.fromisoformat(held["since"]) == timedelta(hours=72)
+    told = status_at_rest(system)
+    flows = {(row["source"], row["entity"], row["target"]): row for row in told["flows"]}
+    customers, contacts = flows["acumatica", "customer", "hubspot"], flows["acumatica", "contact", "hubspot"]
+    assert (customers["objects"], customers["waiting"], customers["dead_letters"]) == (["company"], 0, 1)
+    assert (contacts["objects"], contacts["waiting"], contacts["dead_letters"]) == (["contact"], 1, 0)
+    assert customers["last_error"]["said"].startswith("the customer has no name")
+    assert customers["events"]["written"] >= 12
+    assert customers["checkpoint_seconds"] < 300
+    assert {row["worker"]: row["copies"] for row in told["workers"]} == dict.fromkeys(WORKERS, 1)
+    shown = system.command("status").stdout
+    assert "acumatica contact → hubspot contact" in shown
+    assert "the customer has no name" in shown
+
+
+def status_at_rest(system: System) -> dict[str, Any]:
+    """Nothing is to be done any more, to the record: the ends of transactions are no lag."""
+
+    def at_rest() -> dict[str, Any] | None:
+        told: dict[str, Any] = json.loads(system.command("status", "--json").stdout)
+        return told if not any(row["lag"] for row in (*told["flows"], *told["workers"])) else None
+
+    found: dict[str, Any] = eventually("no flow lags", at_rest, 60, 0.5)
+    return found
+
+
+def test_trace_tells_the_whole_way(system: System, up: subprocess.Popen[bytes]) -> None:
     """From a customer's number, its ref or the company's, the same way: read, normalised, wished, written, linked."""
     customer = system.erp.get("/dump")["customers"][0]
     by_number = json.loads(system.command("trace", customer["CustomerID"].strip(), "--json").stdout)
@@ -84,6 +125,13 @@ def test_trace_tells_the_whole_way(system: System) -> None:
     unknown = system.command("trace", "NOBODY-KNOWS")
     assert unknown.returncode == 1
     assert "no topic has it" in unknown.stdout
+
+
+def test_up_leaves_nothing_behind(system: System, up: subprocess.Popen[bytes], processes_of: Callable[[str], list[psutil.Process]]) -> None:
+    """At SIGTERM every worker ends, and the command with status 0."""
+    up.send_signal(signal.SIGTERM)
+    assert stop(up, 30) == 0
+    assert processes_of(system.settings.prefix) == []
 
 
 def test_stack_commands_find_what_runs(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 COMMANDS = ["", "demo", "stack", "stack up", "stack down", "stack status", "topics", "topics apply", "topics check", "setup"]
-COMMANDS += ["setup hubspot", "run", "up", "check", "trace", "secrets", "secrets set"]
+COMMANDS += ["setup hubspot", "run", "up", "check", "trace", "status", "waiting", "secrets", "secrets set"]
 
 
 def weighlock(*arguments, **env):
@@ -30,7 +30,7 @@ def test_exit_statuses_are_told():
     assert "3 credentials refused" in " ".join(weighlock("--help").stdout.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", ["up", "run streams", "topics apply", "setup hubspot", "check", "trace C1"])
+@pytest.mark.parametrize("command", ["up", "run streams", "topics apply", "setup hubspot", "check", "trace C1", "status", "waiting"])
 def test_wrong_settings_are_refused_together(command, tmp_path):
     """Three mistakes, three lines, status 2, and nothing was started."""
     path = tmp_path / "weighlock.toml"
@@ -63,6 +63,16 @@ def test_status_of_no_stack(tmp_path):
     done = weighlock("stack", "status", "--data", str(tmp_path / "none"), "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["ready"] is False
+
+
+def test_status_without_kafka(tmp_path):
+    """A Kafka that is away is one line and status 4, no traceback."""
+    path = tmp_path / "weighlock.toml"
+    path.write_text('kafka = "127.0.0.1:9"\nregistry = "http://127.0.0.1:9"\n')
+    done = weighlock("status", WEIGHLOCK_CONFIG=str(path))
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("away:")
+    assert "Traceback" not in done.stderr
 
 
 def test_check_tells_everything_that_is_away(tmp_path):

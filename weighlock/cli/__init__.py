@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.text import Text
 
@@ -25,6 +26,9 @@ def main() -> None:
         sys.exit(3)
     except TransientError as error:
         _say("away", error)
+        sys.exit(4)
+    except KafkaException as error:
+        _say("away", f"Kafka: {error.args[0].str()}")
         sys.exit(4)
     except WeighlockError as error:
         _say("failed", error)

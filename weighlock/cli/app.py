@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from weighlock import logs
-from weighlock.cli import links, output, secrets
+from weighlock.cli import links, output, secrets, seeing
 from weighlock.cli.output import Json
 from weighlock.errors import ConfigError
 from weighlock.kafka.admin import Plan
@@ -36,6 +36,8 @@ app.add_typer(topics, name="topics")
 app.add_typer(setup, name="setup")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(links.app, name="links")
+app.command()(seeing.status)
+app.command()(seeing.waiting)
 console = output.console()
 
 

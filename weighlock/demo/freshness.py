@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from weighlock.status.figures import percentile as percentile
 
 PAIRS = {"customer": ("customers", "company"), "contact": ("contacts", "contact")}
 
@@ -47,9 +48,3 @@ def arrivals(
             what = "new" if edit["op"] == "create" else ", ".join(field for field in edit["fields"] if field != "LastModifiedDateTime")
             there.append(Arrival(edit["entity"], str(edit["key"]).strip(), what, (seen - made).total_seconds()))
     return there, missing
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The nearest-rank percentile; `values` must not be empty."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -1,0 +1,64 @@
+"""A status as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+Found = Mapping[str, Any]
+
+
+def flows(found: Found) -> Table:
+    """A line for each flow."""
+    table = Table("flow", box=None)
+    for heading in ("read/s", "written/s", "lag", "waiting", "dead letters", "fresh p50", "p95", "polled"):
+        table.add_column(heading, justify="right")
+    for row in found["flows"]:
+        table.add_row(
+            name(row),
+            f"{row['read_per_second']:g}",
+            f"{row['written_per_second']:g}",
+            *(f"{row[figure]:,}" for figure in ("lag", "waiting", "dead_letters")),
+            seconds(row["freshness_p50"]),
+            seconds(row["freshness_p95"]),
+            "" if row["checkpoint_seconds"] is None else f"{seconds(row['checkpoint_seconds'])} ago",
+        )
+    return table
+
+
+def workers(found: Found) -> Table:
+    """A line for each worker."""
+    table = Table("worker", box=None)
+    for heading in ("copies", "lag", "oldest"):
+        table.add_column(heading, justify="right")
+    for row in found["workers"]:
+        lag = "" if row["lag"] is None else f"{row['lag']:,}"
+        table.add_row(row["worker"], str(row["copies"] or "none"), lag, seconds(row["oldest_seconds"]))
+    return table
+
+
+def troubles(found: Found) -> list[str]:
+    """The newest dead letter of each flow."""
+    return [
+        f"last dead letter of {name(row)}, {row['last_error']['at']}: {row['last_error']['said']}"
+        for row in found["flows"]
+        if row["last_error"]
+    ]
+
+
+def name(row: Found) -> str:
+    """Such as `acumatica customer → hubspot company`."""
+    return f"{row['source']} {row['entity']} → {row['target']} {'/'.join(row['objects'])}".rstrip()
+
+
+def seconds(value: float | None) -> str:
+    """A time that a person takes in at a glance; nothing for None."""
+    if value is None:
+        return ""
+    if value < 100:
+        return f"{value:.1f} s"
+    if value < 6000:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h" if value < 360_000 else f"{value / 86_400:.0f} d"
