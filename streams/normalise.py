@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -25,8 +26,8 @@ def customer(arrival: Arrival, context: Context) -> Outputs:
     """SourceAcumaticaCustomer to Customer. `RejectedError` for one without a name."""
     source, passage = arrival.record, arrival.passage
     if source.change == "delete":
-        return _leave(CUSTOMER, source.ref, passage, GONE)
-    words = _words(source, acumatica.CUSTOMER, context)
+        return leave(CUSTOMER, source.ref, passage, GONE)
+    words = words_of(source, acumatica.CUSTOMER, context)
     if words["name"] is None:
         raise RejectedError("the customer has no name (CustomerName is empty): give it one in Acumatica")
     found = Customer(ref=source.ref, modified_at=source.modified_at, **words)
@@ -38,8 +39,8 @@ def contact(arrival: Arrival, context: Context) -> Outputs:
     source, passage = arrival.record, arrival.passage
     reason = GONE if source.change == "delete" else _out_of_scope(source)
     if reason is not None:
-        return _leave(CONTACT, source.ref, passage, reason)
-    words = _words(source, acumatica.CONTACT, context)
+        return leave(CONTACT, source.ref, passage, reason)
+    words = words_of(source, acumatica.CONTACT, context)
     found = Contact(ref=source.ref, party=source.party, modified_at=source.modified_at, **words)
     return [Outgoing(CONTACT, source.ref, found, passage.headers())]
 
@@ -52,25 +53,33 @@ def _out_of_scope(source: SourceAcumaticaContact) -> str | None:
     return None if source.party is not None else "it belongs to no customer"
 
 
-def _leave(topic: Topic, ref: str, passage: Passage, reason: str) -> Outputs:
-    """A tombstone, and the sentence why."""
+def leave(topic: Topic, ref: str, passage: Passage, reason: str, by: str | None = None) -> Outputs:
+    """A tombstone, and the sentence why. `by` is what chooses the partition on that topic, where it is not the ref."""
+    return [Outgoing(topic, ref, None, passage.headers(), by), said(STAGE, "out_of_scope", ref, passage, reason)]
+
+
+def said(stage: str, event: str, ref: str, passage: Passage, detail: str) -> Outgoing:
+    """An audit record about this change."""
     audit = Audit(
         ref=ref,
-        event="out_of_scope",
-        stage=STAGE,
+        event=event,
+        stage=stage,
         worker=WORKER,
         source_at=passage.source_at,
         version=passage.version,
-        detail=reason,
+        detail=detail,
         trace=passage.trace,
     )
-    return [Outgoing(topic, ref, None, passage.headers()), Outgoing(AUDIT, ref, audit, passage.headers())]
+    return Outgoing(AUDIT, ref, audit, passage.headers())
 
 
-def _words(source: Record, fields: tuple[Field, ...], context: Context) -> dict[str, Any]:
-    """Canonical names to values, nested ones as a dict of their own (None where all of it is empty)."""
+def words_of(source: Record, fields: tuple[Field, ...], context: Context) -> dict[str, Any]:
+    """Canonical names to values, nested ones as a dict of their own (None where all of it is empty); what a rule of its own makes is left
+    out."""
     found: dict[str, Any] = {}
     for field in fields:
+        if field.kind == "rule":
+            continue
         outer, _, inner = field.canonical.partition(".")
         value = _value(source, field, context)
         if not inner:
@@ -80,7 +89,7 @@ def _words(source: Record, fields: tuple[Field, ...], context: Context) -> dict[
     return found
 
 
-def _value(source: Record, field: Field, context: Context) -> str | Decimal | bool | None:
+def _value(source: Record, field: Field, context: Context) -> str | Decimal | bool | date | None:
     paths, (kind, _, wanted) = field.vendor.split(" + "), field.kind.partition(":")
     if kind == "domain":
         website, email = (text(value_at(source, path)) for path in paths)
@@ -88,7 +97,11 @@ def _value(source: Record, field: Field, context: Context) -> str | Decimal | bo
     if kind == "phone":
         found = (text(value_at(source, path)) for path in paths if text(value_at(source, f"{path}Type")) == wanted)
         return next((number for number in found if number), None)
+    if kind == "date":
+        return next((day for day in (value_at(source, path) for path in paths) if day is not None), None)
     value = value_at(source, paths[0])
+    if kind == "amount":
+        return value if value is None else Decimal(value).copy_abs()
     if kind == "decimal":
         return value if value is None else Decimal(value)
     if kind == "flag":

@@ -2,6 +2,8 @@
 
     source.acumatica.customer --normalise--> normalized.customer --route--> upserts.hubspot   (company)
     source.acumatica.contact  --normalise--> normalized.contact  --route--> upserts.hubspot   (contact)
+    source.acumatica.invoice  --normalise--> normalized.invoice
+    source.acumatica.payment  --normalise--> normalized.payment
                                                           links  --route--> the table of links
 
 Beside that, every step may write to `audit`; what cannot go on goes to `dead-letters` whole (stage.py).
@@ -11,9 +13,21 @@ from __future__ import annotations
 
 from schemas.entities import Contact, Customer
 from schemas.records import Link
-from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
-from schemas.topics import AUDIT, CONTACT, CUSTOMER, LINKS, SOURCE_CONTACT, SOURCE_CUSTOMER, UPSERTS_HUBSPOT
-from streams import normalise, route
+from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer, SourceAcumaticaInvoice, SourceAcumaticaPayment
+from schemas.topics import (
+    AUDIT,
+    CONTACT,
+    CUSTOMER,
+    INVOICE,
+    LINKS,
+    PAYMENT,
+    SOURCE_CONTACT,
+    SOURCE_CUSTOMER,
+    SOURCE_INVOICE,
+    SOURCE_PAYMENT,
+    UPSERTS_HUBSPOT,
+)
+from streams import documents, normalise, route
 from streams.contract import Flow, Stage
 
 NORMALISE = Stage(
@@ -21,6 +35,8 @@ NORMALISE = Stage(
     (
         Flow(SOURCE_CUSTOMER, SourceAcumaticaCustomer, normalise.customer, (CUSTOMER, AUDIT)),
         Flow(SOURCE_CONTACT, SourceAcumaticaContact, normalise.contact, (CONTACT, AUDIT)),
+        Flow(SOURCE_INVOICE, SourceAcumaticaInvoice, documents.invoice, (INVOICE, AUDIT)),
+        Flow(SOURCE_PAYMENT, SourceAcumaticaPayment, documents.payment, (PAYMENT, AUDIT)),
     ),
 )
 ROUTE = Stage(

@@ -1,6 +1,8 @@
 """Acumatica's words and ours, a row for each field. `normalise` reads by it; the docs are made from it.
 
 Kinds: `text` trimmed · `lower` trimmed, lower case · `decimal` · `flag` a boolean, a missing one is false · `number` an integer as text ·
+`date` the first that is filled ·
+`amount` the magnitude: the kind of a document says which way it counts · `rule` as streams/documents.py says ·
 `phone:TYPE` the first number among Phone1-Phone3 that is filled and of that type (facts/acumatica.md §13.1) · `domain` the registrable
 domain of the first that is filled (streams/domains.py).
 
@@ -8,6 +10,8 @@ The lengths are Acumatica's columns (facts/acumatica.md §13.2): they bind who w
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from streams.mappings.table import Field
 
@@ -51,4 +55,81 @@ CONTACT: tuple[Field, ...] = (
     Field("address.postal_code", "Address.PostalCode", "text", "Postal code", 20),
     Field("address.country", "Address.Country", "text", "Country", 2),
     Field("active", "Active", "flag", "Active"),
+)
+
+#: What a document is to us, by Acumatica's code (facts/acumatica.md §13.3). What is missing here is not mirrored.
+INVOICE_KINDS: Mapping[str, str] = {
+    "INV": "invoice",
+    "DRM": "debit_memo",
+    "FCH": "overdue_charge",
+    "CRM": "credit_memo",
+    "SMC": "credit_write_off",
+}
+PAYMENT_KINDS: Mapping[str, str] = {
+    "PMT": "payment",
+    "PPM": "prepayment",
+    "RPM": "voided_payment",
+    "REF": "refund",
+    "VRF": "voided_refund",
+    "SMB": "balance_write_off",
+}
+#: A payment that is voided is voided by a document of its own, and sites differ in the sign of its amounts (facts/acumatica.md §13.3).
+EITHER_SIGN = frozenset({"RPM", "VRF"})
+STATUSES: Mapping[str, str] = {"N": "open", "C": "closed", "V": "voided", "L": "canceled"}
+#: What a document that is not released may be: for the sentence that says so.
+UNRELEASED: Mapping[str, str] = {
+    "H": "On Hold",
+    "B": "Balanced",
+    "D": "Pending Approval",
+    "J": "Rejected",
+    "S": "Scheduled",
+    "R": "Credit Hold",
+    "W": "Pending Processing",
+    "P": "Pending Print",
+    "E": "Pending Email",
+}
+
+INVOICE: tuple[Field, ...] = (
+    Field("kind", "DocType", "rule", "Type"),
+    Field("number", "RefNbr", "text", "Reference number", 15),
+    Field("contact", "contact", "text", "Billing contact"),
+    Field("date", "DocDate", "date", "Date"),
+    Field("due", "DueDate", "date", "Due date"),
+    Field("currency", "CuryID", "text", "Currency", 5),
+    Field("total", "CuryOrigDocAmt", "amount", "Amount"),
+    Field("balance", "CuryDocBal", "amount", "Balance"),
+    Field("tax", "CuryTaxTotal", "amount", "Tax"),
+    Field("status", "Status + Voided", "rule", "Status"),
+    Field("terms", "TermsID", "text", "Terms", 10),
+    Field("po_number", "InvoiceNbr", "text", "Customer order", 40),
+    Field("description", "DocDesc", "text", "Description", 512),
+    Field("original", "OrigDocType + OrigRefNbr", "rule", "Original document"),
+    Field("lines", "Lines", "rule", "Details"),
+    Field("applications", "Applications", "rule", "Applications"),
+)
+
+LINE: tuple[Field, ...] = (
+    Field("number", "LineNbr", "rule", "Line number"),
+    Field("item", "InventoryID", "text", "Item", 30),
+    Field("text", "TranDesc", "text", "Description", 256),
+    Field("quantity", "Qty", "decimal", "Quantity"),
+    Field("unit", "UOM", "text", "Unit", 6),
+    Field("price", "CuryUnitPrice", "decimal", "Unit price"),
+    Field("discount", "CuryDiscAmt", "decimal", "Discount"),
+    Field("amount", "CuryTranAmt", "decimal", "Amount"),
+    Field("order", "SOOrderNbr", "text", "Order number", 15),
+)
+
+PAYMENT: tuple[Field, ...] = (
+    Field("kind", "DocType", "rule", "Type"),
+    Field("number", "RefNbr", "text", "Reference number", 15),
+    Field("date", "AdjDate + DocDate", "date", "Date"),
+    Field("method", "PaymentMethodID", "text", "Payment method", 10),
+    Field("reference", "ExtRefNbr", "text", "Payment reference", 40),
+    Field("description", "DocDesc", "text", "Description", 512),
+    Field("currency", "CuryID", "text", "Currency", 5),
+    Field("amount", "CuryOrigDocAmt", "amount", "Amount"),
+    Field("balance", "CuryDocBal", "amount", "Available balance"),
+    Field("status", "Status + Voided", "rule", "Status"),
+    Field("applications", "Applications", "rule", "Applications"),
 )

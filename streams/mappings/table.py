@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from weighlock.errors import RejectedError
+
+#: Room for any sum of amounts that our records hold; a digit that had to go would be an error, not a rounding.
+EXACT = Context(prec=100, traps=[Inexact])
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,14 @@ def plain(number: Decimal) -> str:
     text = format(number, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text if number else "0"
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, all of its digits: Python's own would round to 28 of them."""
+    found = Decimal(0)
+    for amount in amounts:
+        found = EXACT.add(found, amount)
+    return found
 
 
 def within(field: Field, value: str | None) -> str | None:

@@ -19,7 +19,7 @@ FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "reject
 HARMLESS = frozenset({"unchanged", "superseded"})
 #: What a person decided with `weighlock links`: the newest change is done once more after it.
 DECIDED = frozenset({"linked", "unlinked"})
-ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", *DECIDED, "rewritten"})
+ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", *DECIDED, "rewritten", "noted"})
 
 
 @dataclass

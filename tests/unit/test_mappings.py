@@ -2,9 +2,15 @@
 
 import pytest
 
-from schemas.entities import Contact, Customer
+from schemas.entities import Contact, Customer, Invoice, InvoiceLine, Payment
 from schemas.records import Record
-from schemas.sources import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
+from schemas.sources import (
+    AcumaticaTran,
+    SourceAcumaticaContact,
+    SourceAcumaticaCustomer,
+    SourceAcumaticaInvoice,
+    SourceAcumaticaPayment,
+)
 from streams.mappings import acumatica, hubspot
 from streams.mappings.table import Field
 from weighlock.errors import RejectedError
@@ -26,7 +32,16 @@ def type_of_address() -> list[str]:
     return list(Address.model_fields)
 
 
-@pytest.mark.parametrize(("kind", "fields"), [(Customer, acumatica.CUSTOMER), (Contact, acumatica.CONTACT)])
+TABLES = [
+    (Customer, acumatica.CUSTOMER),
+    (Contact, acumatica.CONTACT),
+    (Invoice, acumatica.INVOICE),
+    (InvoiceLine, acumatica.LINE),
+    (Payment, acumatica.PAYMENT),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), TABLES)
 def test_every_canonical_field_is_named_once(kind: type[Record], fields: tuple[Field, ...]) -> None:
     """Acumatica's table names every field of the canonical entity exactly once, apart from its identity."""
     names = [field.canonical for field in fields]
@@ -34,8 +49,17 @@ def test_every_canonical_field_is_named_once(kind: type[Record], fields: tuple[F
     assert set(names) == canonical(kind) - {"ref", "party", "modified_at"}
 
 
-@pytest.mark.parametrize(("kind", "fields"), [(SourceAcumaticaCustomer, acumatica.CUSTOMER), (SourceAcumaticaContact, acumatica.CONTACT)])
-def test_every_vendor_path_exists(kind: type[AcumaticaRow], fields: tuple[Field, ...]) -> None:
+SOURCES = [
+    (SourceAcumaticaCustomer, acumatica.CUSTOMER),
+    (SourceAcumaticaContact, acumatica.CONTACT),
+    (SourceAcumaticaInvoice, acumatica.INVOICE),
+    (AcumaticaTran, acumatica.LINE),
+    (SourceAcumaticaPayment, acumatica.PAYMENT),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), SOURCES)
+def test_every_vendor_path_exists(kind: type[Record], fields: tuple[Field, ...]) -> None:
     """A path in Acumatica's table is a path in the source record."""
     for field in fields:
         for path in field.vendor.split(" + "):

@@ -11,6 +11,7 @@ from streams.contract import Incoming, topics_of
 from streams.memory import Memory
 from streams.routes import NORMALISE, ROUTE, STAGES
 from streams.stage import process
+from tests.unit.documents_kit import a_payment, an_invoice, invoice_ref, payment_ref
 from tests.unit.streams_kit import ALICE, AT, BOB, PASSAGE, a_contact, a_customer, feed, memory, read
 from weighlock.errors import TransientError
 
@@ -153,6 +154,8 @@ def test_outputs_stay_on_the_routes() -> None:
     feed(stages, "source.acumatica.customer", a_customer(), ALICE)
     feed(stages, "source.acumatica.contact", a_contact(), BOB)
     feed(stages, "source.acumatica.contact", a_contact(party=None), BOB)
+    feed(stages, "source.acumatica.invoice", an_invoice(), invoice_ref("000001"))
+    feed(stages, "source.acumatica.payment", a_payment(), payment_ref("000009"))
     assert set(stages.written) == {topic.name for stage in (NORMALISE, ROUTE) for flow in stage.flows for topic in flow.into}
 
 
