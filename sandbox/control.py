@@ -172,6 +172,13 @@ class Sandbox:
             raise ValueError(f"{self.vendor.system} keeps no books")
         return shown()
 
+    def arrange(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """What a vendor's people can take from the API while it runs (HubSpot); without changes, how it is."""
+        change: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(self.vendor, "arrange", None)
+        if change is None:
+            raise ValueError(f"{self.vendor.system} has nothing to arrange")
+        return change(changes)
+
     def calls(self) -> dict[str, Any]:
         routes = {route: dict(counts) for route, counts in sorted(self._calls.items())}
         return {"total": sum(sum(counts.values()) for counts in routes.values()), "routes": routes, **self.vendor.counters()}
@@ -192,6 +199,9 @@ def _control_app(sandbox: Sandbox) -> Starlette:
         sandbox.vendor.credentials({name: str(value) for name, value in (await _json(request)).items()})
         return JSONResponse({"system": sandbox.vendor.system, "ready": True})
 
+    async def portal(request: Request) -> Response:
+        return JSONResponse(sandbox.arrange(await _json(request)))
+
     async def log(request: Request) -> Response:
         seq = int(request.query_params.get("after", 0))
         return JSONResponse(await sandbox.vendor.log.wait(seq, float(request.query_params.get("wait", 0))))
@@ -208,6 +218,7 @@ def _control_app(sandbox: Sandbox) -> Starlette:
 
     routes = [Route(f"{PREFIX}/{view.__name__}", view, methods=["GET"]) for view in (health, log)]
     routes += [Route(f"{PREFIX}/{view.__name__}", view, methods=["POST"]) for view in (reset, edit, credentials)]
+    routes += [Route(f"{PREFIX}/portal", portal, methods=["GET", "POST"])]
     shows = (sandbox.vendor.dump, sandbox.books, sandbox.calls)
     routes += [Route(f"{PREFIX}/{view.__name__}", _showing(view), methods=["GET"]) for view in shows]
     routes += [Route(f"{PREFIX}/faults", faults, methods=["GET", "POST", "DELETE"])]

@@ -25,6 +25,7 @@ class Book:
     business_accounts: list[Row] = field(default_factory=list)  # prospects and vendors; customers are not repeated here
     hubspot_companies: list[Row] = field(default_factory=list)
     hubspot_contacts: list[Row] = field(default_factory=list)
+    hubspot_deals: list[Row] = field(default_factory=list)  # with "contact", an index into hubspot_contacts or None, too
     # How many invoices Acumatica's books begin with. They are made (sandbox/acumatica/ar/history.py) when somebody first looks at them.
     invoices: int = 0
     seed: int = 1

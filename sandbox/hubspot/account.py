@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,8 +12,10 @@ from sandbox.hubspot.errors import bad_request, correlation_id, unauthenticated
 from sandbox.hubspot.limits import APP_ID
 from sandbox.hubspot.switches import Switches
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 
-def token_info(switches: Switches, good: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
+
+def token_info(switches: Switches, good: Callable[[], str], scopes: Callable[[], Iterable[str]]) -> Endpoint:
     """`POST {"tokenKey": ...}` without any other sign-in; how an unknown token answers is not known: 401."""
 
     async def serve(request: Request) -> Response:
@@ -23,7 +25,7 @@ def token_info(switches: Switches, good: Callable[[], str]) -> Callable[[Request
             return JSONResponse(bad_request("Invalid input JSON on line 1, column 1: tokenKey").body(correlation_id()), 400)
         if token != good():
             return JSONResponse(unauthenticated().body(correlation_id()), 401)
-        known = {"userId": 9586504, "hubId": switches.portal_id, "appId": APP_ID, "scopes": list(switches.scopes)}
+        known = {"userId": 9586504, "hubId": switches.portal_id, "appId": APP_ID, "scopes": list(scopes())}
         return JSONResponse(known, media_type="application/json;charset=utf-8")
 
     return serve
@@ -37,7 +39,7 @@ def details(call: Call) -> Answer:
             "accountType": "STANDARD",
             "timeZone": switches.time_zone,
             "companyCurrency": switches.currency,
-            "additionalCurrencies": [],
+            "additionalCurrencies": call.portal.currencies[1:],
             "uiDomain": "app.hubspot.com",
             "dataHostingLocation": "na1",
         }

@@ -23,7 +23,7 @@ from sandbox.hubspot.errors import (
     too_many_inputs,
     unauthenticated,
 )
-from sandbox.hubspot.kinds import COMPANIES, Kind, kind_of
+from sandbox.hubspot.kinds import COMPANIES, CONTACTS, LINE_ITEMS, Kind
 from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.portal import Portal
 
@@ -44,7 +44,7 @@ class Call:
 
     @property
     def kind(self) -> Kind:
-        return kind_of(self.path["type"])
+        return self.portal.kind(self.path["type"])
 
     @property
     def silent(self) -> bool:
@@ -56,7 +56,7 @@ class Call:
         if self.version not in DATED:
             return ()
         switches = self.portal.switches
-        return switches.required_companies if self.kind is COMPANIES else switches.required_contacts
+        return {COMPANIES: switches.required_companies, CONTACTS: switches.required_contacts}.get(self.kind, ())
 
     def names(self, parameter: str) -> list[str]:
         """A list parameter, comma-separated or repeated (§2.2)."""
@@ -84,6 +84,11 @@ class Answer:
 
 Handler = Callable[[Call], Answer]
 Needs = Callable[[Call], list[list[str]]]
+
+
+def object_scopes(kind: Kind, right: str) -> list[str]:
+    """Of these one is enough (§1.2)."""
+    return [f"crm.objects.{kind.name}.{right}", *(("e-commerce",) if kind is LINE_ITEMS else ())]
 
 
 class Api:
@@ -121,7 +126,7 @@ class Api:
         request.scope["sandbox.body_length"] = len(raw.decode(errors="replace"))
         base = f"{request.url.scheme}://{request.url.netloc}"
         call = Call(self.portal, version, request.path_params, request.query_params.multi_items(), {}, base, request.scope)
-        granted = set(self.portal.switches.scopes)
+        granted = set(self.portal.access.granted(self.portal.switches.scopes))
         for any_of in needs(call):
             if not granted & set(any_of):
                 raise missing_scopes(any_of)

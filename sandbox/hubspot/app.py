@@ -17,7 +17,9 @@ from sandbox.control import Vendor
 from sandbox.data import Book
 from sandbox.data.credentials import HUBSPOT_TOKEN
 from sandbox.hubspot import account, associations, batch, objects, people, properties, search
-from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs
+from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs, object_scopes
+from sandbox.hubspot.dump import dump
+from sandbox.hubspot.kinds import KIND, KINDS
 from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.switches import Switches
@@ -35,7 +37,7 @@ _Row = tuple[str, str, Handler, Needs]
 
 
 def _objects(right: str) -> Needs:
-    return lambda call: [[f"crm.objects.{call.kind.name}.{right}"]]
+    return lambda call: [object_scopes(call.kind, right)]
 
 
 def _definitions(call: Call) -> list[list[str]]:
@@ -122,15 +124,14 @@ class HubSpot:
             Route(path, api.endpoint(handler, needs, version, bucket), methods=[method])
             for method, path, handler, needs, version, bucket in rows
         ]
-        routes.append(
-            Route("/oauth/v2/private-apps/get/access-token-info", account.token_info(switches, lambda: api.token), methods=["POST"])
-        )
+        tell = account.token_info(switches, lambda: api.token, lambda: self.portal.access.granted(switches.scopes))
+        routes.append(Route("/oauth/v2/private-apps/get/access-token-info", tell, methods=["POST"]))
         self.app = Starlette(routes=routes, exception_handlers={404: _html, 405: _html})
         self.app.router.redirect_slashes = False
         self._templates = [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), path) for path in dict.fromkeys(row[1] for row in rows)]
 
     def dump(self) -> dict[str, Any]:
-        return self.portal.dump()
+        return dump(self.portal)
 
     def reset(self, book: Book) -> None:
         self.portal.reset(book)
@@ -145,14 +146,28 @@ class HubSpot:
             raise ValueError(f"there is token; not {', '.join(sorted(changes))}")
         self.api.token = changes["token"]
 
+    def arrange(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """What the token may do with object types, and the portal's other currencies; the answer is how it is now."""
+        if unknown := set(changes) - {*KIND, "additional_currencies"}:
+            raise ValueError(f"there are {', '.join(KIND)}, additional_currencies; not {', '.join(sorted(unknown))}")
+        for name, wanted in changes.items():
+            if name in KIND:
+                self.portal.access.change(name, wanted)
+            else:
+                self.portal.currencies = [self.portal.currencies[0], *map(str, wanted)]
+        return {**self.portal.access.as_json(), "additional_currencies": self.portal.currencies[1:]}
+
     def counters(self) -> dict[str, Any]:
         return {"buckets": self.limits.as_json()}
 
     def route(self, path: str) -> str:
         template = next((name for pattern, name in self._templates if pattern.fullmatch(path)), path)
-        kind = re.search(r"/(companies|company|0-2|contacts|contact|0-1)(?=/|$)", path)
-        word = "companies" if kind and kind[1] in ("companies", "company", "0-2") else "contacts"
-        return template.replace("{type}", word) if kind else template
+        kind = next((kind for kind, pattern in _WORDS if pattern.search(path)), None)
+        return template.replace("{type}", kind) if kind else template
+
+
+#: How an object type may be written in a path.
+_WORDS = [(kind.name, re.compile(rf"/({kind.name}|{kind.singular}|{kind.id})(?=/|$)")) for kind in KINDS]
 
 
 async def _html(request: Request, error: Exception) -> Response:

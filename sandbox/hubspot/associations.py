@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from sandbox.hubspot.api import Answer, Call, Handler, Needs
+from sandbox.hubspot.api import Answer, Call, Handler, Needs, object_scopes
 from sandbox.hubspot.errors import ApiError, Json, bad_request
-from sandbox.hubspot.kinds import Kind, kind_of
+from sandbox.hubspot.kinds import Kind
 from sandbox.hubspot.links import LABELS, NAMES, default_type, invalid_pair
 from sandbox.hubspot.objects import show
 from sandbox.hubspot.portal import Record
+from sandbox.hubspot.rules import one_parent
 from sandbox.hubspot.values import instant
 
 MOST_CREATED, MOST_READ, MOST_ARCHIVED = 2000, 1000, 100
 
 
 def _one(call: Call) -> Kind:
-    return kind_of(call.path["from"])
+    return call.portal.kind(call.path["from"])
 
 
 def _other(call: Call) -> Kind:
-    return kind_of(call.path["to"])
+    return call.portal.kind(call.path["to"])
 
 
 def _ends(call: Call, one: str, other: str) -> tuple[Record, Record]:
@@ -130,6 +131,7 @@ def labels(call: Call) -> Answer:
 def _associate(call: Call, one: Record, other: Record) -> list[Json]:
     """One pair is answered by two rows, one for each direction (§5.2)."""
     types = default_type(one.kind.name, other.kind.name), default_type(other.kind.name, one.kind.name)
+    one_parent(call.portal.links, one.end, other.end)
     if not call.silent:
         call.portal.relinked(call.portal.links.associate(one.end, other.end), "api")
     return [
@@ -143,6 +145,7 @@ def _associate(call: Call, one: Record, other: Record) -> list[Json]:
 
 
 def _label(call: Call, one: Record, other: Record, types: frozenset[int]) -> Json:
+    one_parent(call.portal.links, one.end, other.end)
     if not call.silent:
         call.portal.relinked(call.portal.links.label(one.end, other.end, types), "api")
     known = LABELS[one.kind.name, other.kind.name]
@@ -255,7 +258,7 @@ def _batch_answer(call: Call, results: list[Json], errors: list[Json], status: i
 
 def _scopes(right: str) -> Needs:
     """There is no scope for associations: both objects' are needed (§1.2)."""
-    return lambda call: [[f"crm.objects.{kind.name}.{right}"] for kind in {_one(call): None, _other(call): None}]
+    return lambda call: [object_scopes(kind, right) for kind in {_one(call): None, _other(call): None}]
 
 
 _READ, _WRITE = _scopes("read"), _scopes("write")

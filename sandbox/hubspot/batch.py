@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from sandbox.faults import fired
@@ -18,12 +20,23 @@ from sandbox.hubspot.errors import (
     not_unique,
     some_not_found,
 )
+from sandbox.hubspot.kinds import LINE_ITEMS
 from sandbox.hubspot.objects import commit, properties_of, resolve, show, written
 from sandbox.hubspot.portal import Record
+from sandbox.hubspot.rules import may_go
 from sandbox.hubspot.values import instant
 
 LIMIT = 100
 HISTORY_LIMIT = 50
+
+
+def _once_each(call: Call) -> Call:
+    """Line items whose inputs are the same become one, without a word (§6.3); a trace id makes no difference."""
+    inputs: dict[str, Json] = {}
+    for row in call.inputs(LIMIT):
+        told = {name: value for name, value in row.items() if name != "objectWriteTraceId"}
+        inputs.setdefault(json.dumps(told, sort_keys=True), row)
+    return replace(call, body={**call.body, "inputs": list(inputs.values())})
 
 
 class _Missing(Exception):
@@ -55,7 +68,7 @@ def create(call: Call) -> Answer:
     def plan(draft: Draft, row: Json) -> Pending:
         return draft.create(call.kind, properties_of(row), row.get("associations"))
 
-    return _write(call, plan, 201, lambda pending, trace: {})
+    return _write(_once_each(call) if call.kind is LINE_ITEMS else call, plan, 201, lambda pending, trace: {})
 
 
 def update(call: Call) -> Answer:
@@ -107,9 +120,12 @@ def upsert(call: Call) -> Answer:
 
 
 def archive(call: Call) -> Answer:
-    for row in call.inputs(LIMIT):
-        record = call.portal.find(call.kind, _id(row))
-        if record is not None and not call.silent:
+    """One invoice that cannot be deleted rejects all; how HubSpot has it is not known."""
+    found = [one for row in call.inputs(LIMIT) if (one := call.portal.find(call.kind, _id(row))) is not None]
+    for record in found:
+        may_go(call.portal, record)
+    for record in () if call.silent else found:
+        if record.archived is None:  # it may have come twice
             call.portal.archive(record, "api")
     return Answer(None, 204)
 

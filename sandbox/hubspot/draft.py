@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.hubspot.catalogue import LIFECYCLE_ORDER
 from sandbox.hubspot.errors import ContactExists, InvalidProperties, Json, Problem, bad_request
-from sandbox.hubspot.kinds import CONTACTS, LIFECYCLE_ORDER, Kind, kind_of
+from sandbox.hubspot.kinds import CONTACTS, KIND, LINE_ITEMS, Kind
 from sandbox.hubspot.links import LABELS, invalid_pair
 from sandbox.hubspot.portal import Portal, Properties, Record
+from sandbox.hubspot.rules import Wish, not_writable, one_parent, problems
 from sandbox.hubspot.values import LONGEST_TEXT, stored
 
 Link = tuple[tuple[str, str], frozenset[int]]  # the other end, and the labels towards it
@@ -70,14 +72,19 @@ class Draft:
 
     def _agree(self, pending: Pending, raw: Json) -> Pending:
         record, kind = pending.record, pending.record.kind
-        after, problems = self._values(pending, raw)
-        missing = [name for name in self.required if name not in after and (pending.new or name in raw)]
-        problems += [Problem(name, "MISSING_REQUIRED_PROPERTY", f'Property "{name}" is required') for name in missing]
+        after, found = self._values(pending, raw)
+        required = dict.fromkeys((*kind.required, *self.required))
+        refused = {problem.name for problem in found}
+        missing = [name for name in required if name not in after and name not in refused and (pending.new or name in raw)]
+        found += [Problem(name, "MISSING_REQUIRED_PROPERTY", f'Property "{name}" is required') for name in missing]
+        linked = tuple(other for other, _ in pending.links)
+        by_person, sent = self.actor != "api", frozenset(raw) - refused
+        found += problems(Wish(self.portal, record, pending.new, by_person, sent, pending.properties, after, linked))
         had, has = self.portal.claims(kind, pending.properties), self.portal.claims(kind, after)
         taken = {claim: id for claim in sorted(has - had) if (id := self.holder(claim)) not in (None, record.id)}
-        problems += [self._taken(record, claim[1], after[claim[1]], id) for claim, id in taken.items() if claim[1] != "email"]
-        if problems:
-            raise InvalidProperties(problems, self.portal.switches.portal_id)
+        found += [self._taken(record, claim[1], after[claim[1]], id) for claim, id in taken.items() if claim[1] != "email"]
+        if found:
+            raise InvalidProperties(found, self.portal.switches.portal_id)
         for id in taken.values():
             raise ContactExists(str(id))
         self._claims.update(dict.fromkeys(had - has))
@@ -88,25 +95,24 @@ class Draft:
 
     def _values(self, pending: Pending, raw: Json) -> tuple[Properties, list[Problem]]:
         kind, after = pending.record.kind, dict(pending.properties)
-        problems = []
+        found = []
         for name, value in raw.items():
             definition = self.portal.definition(kind, name)
             if definition is None:
-                problems.append(Problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
+                found.append(Problem(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
                 continue
-            if definition["modificationMetadata"]["readOnlyValue"] and self.actor == "api":
-                message = f'"{name}" is a calculated property; its value cannot be set.'
-                problems.append(Problem(name, "READ_ONLY_VALUE", message))
+            if self.actor == "api" and not self.portal.writable(kind, name):
+                found.append(not_writable(name))
                 continue
             text, problem = stored(definition, self._taken_as(name, value))
             if problem is not None:
-                problems.append(problem)
+                found.append(problem)
             elif text is None:
                 after.pop(name, None)
             elif name != "lifecyclestage" or _forward(after.get(name), text):
                 after[name] = text
         _swap_email(kind, pending.properties, after)
-        return after, problems
+        return after, found
 
     def _taken_as(self, name: str, value: Any) -> Any:
         """What HubSpot may make of a value before it looks at it: nobody knows, so by switch."""
@@ -128,9 +134,11 @@ class Draft:
             other = next((to for (one, to), labels in LABELS.items() if one == kind.name and types and types <= set(labels)), None)
             if other is None:
                 raise bad_request("The association types are not those of this object", errors=[{"code": "INVALID_FROM_OBJECT"}])
-            to = self.portal.find(kind_of(other), str(row["to"]["id"]))
+            to = self.portal.find(KIND[other], str(row["to"]["id"]))
             if to is None:
                 raise invalid_pair([(other, str(row["to"]["id"]))])
+            if to.kind is LINE_ITEMS:
+                one_parent(self.portal.links, to.end, (kind.name, ""))
             links.append((to.end, types))
         return links
 

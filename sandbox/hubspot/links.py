@@ -7,17 +7,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.hubspot.errors import ApiError, bad_request
-from sandbox.hubspot.kinds import COMPANIES, CONTACTS, Kind
+from sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, INVOICES, KIND, LINE_ITEMS, Kind
 
-PRIMARY = {(CONTACTS.name, COMPANIES.name): 1, (COMPANIES.name, CONTACTS.name): 2}
-DEFAULT = {(CONTACTS.name, COMPANIES.name): 279, (COMPANIES.name, CONTACTS.name): 280, (COMPANIES.name, COMPANIES.name): 450}
-LABELS: dict[tuple[str, str], dict[int, str | None]] = {
-    (CONTACTS.name, COMPANIES.name): {279: None, 1: "Primary", 931: "Billing"},
-    (COMPANIES.name, CONTACTS.name): {280: None, 2: "Primary", 930: "Billing"},
-    (COMPANIES.name, COMPANIES.name): {450: None, 13: "Child Company", 14: "Parent Company"},
+_COMPANY, _CONTACT, _DEAL, _INVOICE, _LINE = COMPANIES.name, CONTACTS.name, DEALS.name, INVOICES.name, LINE_ITEMS.name
+PRIMARY = {(_CONTACT, _COMPANY): 1, (_COMPANY, _CONTACT): 2, (_DEAL, _COMPANY): 5, (_COMPANY, _DEAL): 6}
+DEFAULT = {(_COMPANY, _COMPANY): 450}
+_TWIN = {1: 2, 2: 1, 5: 6, 6: 5, 931: 930, 930: 931, 450: 450, 13: 14, 14: 13}
+for _pair, _there, _back in (
+    ((_CONTACT, _COMPANY), 279, 280),
+    ((_DEAL, _COMPANY), 341, 342),
+    ((_DEAL, _CONTACT), 3, 4),
+    ((_DEAL, _LINE), 19, 20),
+    ((_INVOICE, _CONTACT), 177, 178),
+    ((_INVOICE, _COMPANY), 179, 180),
+    ((_INVOICE, _DEAL), 175, 176),
+    ((_INVOICE, _LINE), 409, 410),
+):
+    DEFAULT |= {_pair: _there, _pair[::-1]: _back}
+    _TWIN |= {_there: _back, _back: _there}
+_MORE: dict[tuple[str, str], dict[int, str | None]] = {
+    (_CONTACT, _COMPANY): {931: "Billing"},
+    (_COMPANY, _CONTACT): {930: "Billing"},
+    (_COMPANY, _COMPANY): {13: "Child Company", 14: "Parent Company"},
 }
-NAMES = {279: "contact_to_company_unlabeled", 1: "contact_to_company", 280: "company_to_contact_unlabeled", 2: "company_to_contact"}
-_TWIN = {279: 280, 280: 279, 1: 2, 2: 1, 931: 930, 930: 931, 450: 450, 13: 14, 14: 13}
+LABELS: dict[tuple[str, str], dict[int, str | None]] = {
+    pair: {type: None} | ({PRIMARY[pair]: "Primary"} if pair in PRIMARY else {}) | _MORE.get(pair, {}) for pair, type in DEFAULT.items()
+}
+#: v3 calls a label so: where a pair has a primary one, that has the plain name (§5.2).
+NAMES = {
+    type: f"{KIND[one].singular}_to_{KIND[other].singular}{'_unlabeled' if PRIMARY.get((one, other), type) != type else ''}"
+    for (one, other), labels in LABELS.items()
+    for type in labels
+    if (one, other) != (_COMPANY, _COMPANY) and (one, other) in DEFAULT and type in (DEFAULT[one, other], PRIMARY.get((one, other)))
+}
+
+_RANK = {kind: place for place, kind in enumerate((_COMPANY, _CONTACT, _DEAL, _INVOICE, _LINE))}
 
 End = tuple[str, str]  # kind name and record id
 
@@ -41,12 +65,21 @@ class Links:
         """The associated records of that kind: id -> labels in the direction away from `end`, in the order of their linking."""
         return {other: types for (name, other), types in self._pairs.get(end, {}).items() if name == kind.name}
 
+    def ends(self, end: End) -> list[End]:
+        """All records that this one is associated with."""
+        return list(self._pairs.get(end, {}))
+
     def primary(self, end: End) -> str | None:
-        """The id of a contact's primary company."""
-        return next((id for id, types in self.of(end, COMPANIES).items() if 1 in types), None)
+        """The id of a contact's or deal's primary company."""
+        label = PRIMARY[end[0], _COMPANY]
+        return next((id for id, types in self.of(end, COMPANIES).items() if label in types), None)
+
+    def parent(self, line: End) -> End | None:
+        """The invoice or deal that a line item belongs to; there is only one (§6.3)."""
+        return next((end for end in self._pairs.get(line, {}) if end[0] in (_INVOICE, _DEAL)), None)
 
     def associate(self, one: End, other: End) -> list[Change]:
-        """The default association; it leaves the labels of a pair that is there. A contact's first company becomes its primary."""
+        """The default association; it leaves the labels of a pair that is there. A first company becomes the primary one."""
         if other in self._pairs.get(one, {}):
             return []
         return self.label(one, other, frozenset({default_type(one[0], other[0])}))
@@ -55,15 +88,17 @@ class Links:
         """Sets the labels of a pair to exactly these; the unlabelled type is always among them, a primary label moves here."""
         pair = (one[0], other[0])
         types |= {DEFAULT[pair]}
-        contact = one if one[0] == CONTACTS.name else other
-        company = other if contact is one else one
-        if pair in PRIMARY and not (set(self.of(contact, COMPANIES)) - {company[1]}) and other not in self._pairs.get(one, {}):
+        if pair not in PRIMARY:
+            return self._set(one, other, types)
+        holder, company = (other, one) if one[0] == _COMPANY else (one, other)
+        if not (set(self.of(holder, COMPANIES)) - {company[1]}) and other not in self._pairs.get(one, {}):
             types |= {PRIMARY[pair]}
         changes = []
-        if pair in PRIMARY and PRIMARY[pair] in types:
-            for id, held in self.of(contact, COMPANIES).items():
-                if 1 in held and id != company[1]:
-                    changes += self._set(contact, (COMPANIES.name, id), held - {1})
+        if PRIMARY[pair] in types:
+            label = PRIMARY[holder[0], _COMPANY]
+            for id, held in self.of(holder, COMPANIES).items():
+                if label in held and id != company[1]:
+                    changes += self._set(holder, (_COMPANY, id), held - {label})
         return changes + self._set(one, other, types)
 
     def part(self, one: End, other: End, types: frozenset[int] | None = None) -> list[Change]:
@@ -85,18 +120,18 @@ class Links:
             if other == new or other in self._pairs.get(new, {}):
                 continue
             primary = PRIMARY.get((new[0], other[0]))
-            contact = new if new[0] == CONTACTS.name else other
-            if primary is not None and self.primary(contact) is not None:
+            holder = other if new[0] == _COMPANY else new
+            if primary is not None and self.primary(holder) is not None:
                 types -= {primary}
             self._set(new, other, types)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every pair once, for the dump: contacts before companies."""
+        """Every pair once, for the dump: contacts before companies, invoices and deals before both, line items before all."""
         return [
             {"from": _word(one[0]), "from_id": one[1], "to": _word(other[0]), "to_id": other[1], "types": sorted(types)}
             for one, others in self._pairs.items()
             for other, types in others.items()
-            if one[0] > other[0] or (one[0] == other[0] and int(one[1]) < int(other[1]))
+            if _RANK[one[0]] > _RANK[other[0]] or (one[0] == other[0] and int(one[1]) < int(other[1]))
         ]
 
     def _set(self, one: End, other: End, types: frozenset[int]) -> list[Change]:
@@ -131,5 +166,10 @@ def invalid_pair(ends: list[End]) -> ApiError:
     )
 
 
+def rank(end: End) -> int:
+    """Of two ends of a pair the one that ranks higher comes first in the dump and in the log."""
+    return _RANK[end[0]]
+
+
 def _word(kind: str) -> str:
-    return CONTACTS.singular if kind == CONTACTS.name else COMPANIES.singular
+    return KIND[kind].singular

@@ -1,4 +1,4 @@
-"""Companies and contacts one at a time: list, read, create, change, archive, merge (§2.1-2.3, §14.3)."""
+"""Records one at a time: list, read, create, change, archive, merge (§2.1-2.3, §14.3)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
+
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.auto import associate_by_domain
 from sandbox.hubspot.draft import Draft, Pending
 from sandbox.hubspot.errors import Json, bad_request, not_found, not_unique
-from sandbox.hubspot.kinds import CONTACTS, Kind, kind_of
+from sandbox.hubspot.kinds import CONTACTS, Kind
 from sandbox.hubspot.links import NAMES
 from sandbox.hubspot.portal import Portal, Properties, Record
 from sandbox.hubspot.values import instant
@@ -21,7 +23,7 @@ from sandbox.hubspot.values import instant
 def show(portal: Portal, record: Record, names: Iterable[str] = (), properties: Properties | None = None) -> Json:
     """A record as the API answers it. Without `names` its default properties; a name without a definition is left out (§2.2)."""
     kind = record.kind
-    wanted = [*(names or kind.defaults), "createdate", "hs_object_id", kind.modified]
+    wanted = [*(names or kind.defaults), kind.created, "hs_object_id", kind.modified]
     held = record.properties if properties is None else properties
     shown = {name: held.get(name) for name in dict.fromkeys(wanted) if portal.definition(kind, name) is not None}
     answer = {
@@ -114,6 +116,8 @@ def archive(call: Call) -> Answer:
 
 def merge(call: Call) -> Answer:
     kind = call.kind
+    if not kind.merges:  # there is no such route (§6.1)
+        raise HTTPException(404)
     try:
         ids = str(call.body["primaryObjectId"]), str(call.body["objectIdToMerge"])
     except KeyError as error:
@@ -180,7 +184,7 @@ def _with_associations(call: Call, record: Record, shown: Json) -> Json:
     wanted = call.names("associations")
     associations: Json = {}
     for name in wanted:
-        kind = kind_of(name)
+        kind = call.portal.kind(name)
         rows = [
             {"id": id, "type": NAMES.get(type, f"type_{type}")}
             for id, types in call.portal.links.of(record.end, kind).items()

@@ -10,9 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sandbox.control import Log
+from sandbox.hubspot.access import Access
+from sandbox.hubspot.catalogue import standard_properties
+from sandbox.hubspot.computed import computed
 from sandbox.hubspot.errors import Json, not_an_id, not_found
-from sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, standard_properties
-from sandbox.hubspot.links import Change, Links
+from sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, INVOICES, KINDS, LINE_ITEMS, Kind
+from sandbox.hubspot.links import Change, Links, rank
+from sandbox.hubspot.rules import may_go
+from sandbox.hubspot.stages import pipelines
 from sandbox.hubspot.switches import Switches
 from sandbox.hubspot.values import instant
 
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 
 Properties = dict[str, str]  # never an empty text
 
+
+#: Where a record names its primary company.
+_PRIMARY = {CONTACTS.name: "associatedcompanyid", DEALS.name: "hs_primary_associated_company"}
 
 #: How far back search can be made to look (the fault `late-search`), in seconds.
 LATEST_SEARCH = 600.0
@@ -63,9 +71,17 @@ class Portal:
         self.merged: dict[str, str] = {}
         self.definitions = {kind.name: standard_properties(kind) for kind in KINDS}
         self.groups: dict[str, dict[str, Json]] = {
-            kind.name: {kind.group: {"name": kind.group, "label": kind.group, "displayOrder": 0, "archived": False}} for kind in KINDS
+            kind: {
+                name: {"name": name, "label": name, "displayOrder": 0, "archived": False}
+                for name in dict.fromkeys(definition["groupName"] for definition in definitions.values())
+            }
+            for kind, definitions in self.definitions.items()
         }
         self.links = Links()
+        self.pipelines = pipelines()
+        switches = self.switches
+        self.access = Access({"deals": switches.deals, "invoices": switches.invoices, "line_items": switches.line_items})
+        self.currencies = [switches.currency, *(code for code in switches.additional_currencies if code != switches.currency)]
         self.seeded: dict[str, dict[str, Properties]] = {kind.name: {} for kind in KINDS}
         #: Contact and company ids that people associated.
         self.seeded_links: set[tuple[str, str]] = set()
@@ -77,17 +93,19 @@ class Portal:
 
     def _seed(self, book: Book) -> None:
         long_ago = (self.clock() - timedelta(days=30)).replace(microsecond=0)
-        companies, contacts = (
-            [self._seed_record(kind, row["properties"], long_ago) for row in rows]
-            for kind, rows in zip(KINDS, (book.hubspot_companies, book.hubspot_contacts), strict=True)
-        )
-        for contact, row in zip(contacts, book.hubspot_contacts, strict=True):
-            if row["company"] is not None:
-                company = companies[row["company"]]
-                self.links.associate(contact.end, company.end)
-                self.seeded_links.add((contact.id, company.id))
-                self.store(contact, {**contact.properties, "associatedcompanyid": company.id}, long_ago)
-        for record in (*companies, *contacts):
+        rows = {COMPANIES: book.hubspot_companies, CONTACTS: book.hubspot_contacts, DEALS: book.hubspot_deals}
+        made = {kind: [self._seed_record(kind, row["properties"], long_ago) for row in each] for kind, each in rows.items()}
+        for kind in (CONTACTS, DEALS):
+            for record, row in zip(made[kind], rows[kind], strict=True):
+                if row["company"] is not None:
+                    company = made[COMPANIES][row["company"]]
+                    self.links.associate(record.end, company.end)
+                    self.store(record, {**record.properties, _PRIMARY[kind.name]: company.id}, long_ago)
+                    if kind is CONTACTS:
+                        self.seeded_links.add((record.id, company.id))
+                if row.get("contact") is not None:
+                    self.links.associate(record.end, made[CONTACTS][row["contact"]].end)
+        for record in (record for records in made.values() for record in records):
             self.remember(record)
 
     def _seed_record(self, kind: Kind, properties: dict[str, Any], at: datetime) -> Record:
@@ -118,6 +136,10 @@ class Portal:
         if record is None:
             raise not_found()
         return record
+
+    def kind(self, text: str) -> Kind:
+        """The object type of that name; 400 if there is none, or if this portal has it not (§6.6)."""
+        return self.access.kind(text)
 
     def live(self, kind: Kind) -> Iterable[Record]:
         return (record for record in self.records[kind.name].values() if record.archived is None)
@@ -163,16 +185,29 @@ class Portal:
         for claim in self.claims(record.kind, record.properties):
             if self._holders.get(claim) == record.id:
                 del self._holders[claim]
-        record.properties = {**properties, "hs_object_id": record.id, "createdate": instant(record.created)}
-        record.properties[record.kind.modified] = instant(now)
-        if "email" in record.properties:
-            record.properties["hs_email_domain"] = record.properties["email"].partition("@")[2]
+        made = {**properties, **computed(self, record, properties, now)}
+        record.properties = {name: value for name, value in made.items() if value is not None}
+        record.properties |= {"hs_object_id": record.id, record.kind.created: instant(record.created), record.kind.modified: instant(now)}
         record.updated = now
         self.records[record.kind.name][record.id] = record
         self._holders.update(dict.fromkeys(self.claims(record.kind, record.properties), record.id))
         self._keep(record, dict(record.properties), now)
+        if record.kind is LINE_ITEMS and (parent := self.links.parent(record.end)) is not None:
+            self._recompute(self.records[parent[0]][parent[1]])
+
+    def _recompute(self, record: Record) -> None:
+        """After a change of what belongs to an invoice; one that stays as it was is not touched."""
+        now = self.clock()
+        if record.kind is not INVOICES or record.archived is not None:
+            return
+        changed = [name for name, value in computed(self, record, record.properties, now).items() if record.properties.get(name) != value]
+        if changed:
+            self.store(record, record.properties, now)
+            self.log.add("portal", "update", record.kind.singular, record.id, record.log_key, changed)
 
     def archive(self, record: Record, actor: str) -> None:
+        """Raises ApiError for an invoice that has to stay."""
+        may_go(self, record)
         now = self.clock()
         record.archived = now
         self._keep(record, None, now)
@@ -194,29 +229,30 @@ class Portal:
         self._holders = {claim: id for claim, id in self._holders.items() if id != old.id}
 
     def relinked(self, changes: list[Change], actor: str) -> None:
-        """Logs changed pairs and brings a contact's associatedcompanyid up to date."""
+        """Logs changed pairs and brings up to date what follows from them: a primary company, the sum of an invoice."""
         for change in changes:
-            ends = sorted((change.one, change.other), reverse=True)  # the contact first
+            ends = sorted((change.one, change.other), key=lambda end: (rank(end), end), reverse=True)  # the contact first
             one, other = (self.records[kind][id] for kind, id in ends)
-            fields = self._set_primary(one) if one.kind is CONTACTS and one.archived is None else []
+            fields = self._set_primary(one) if one.kind.name in _PRIMARY and one.archived is None else []
             to: Json = {"entity": other.kind.singular, "id": other.id, "key": other.log_key}
             to["types"] = sorted(self.links.of(one.end, other.kind).get(other.id, ()))
             op = "associate" if change.types else "disassociate"
             self.log.add(actor, op, one.kind.singular, one.id, one.log_key, fields, to=to)
+            self._recompute(other)
 
-    def _set_primary(self, contact: Record) -> list[str]:
-        company = self.links.primary(contact.end)
-        if company == contact.properties.get("associatedcompanyid"):
+    def _set_primary(self, record: Record) -> list[str]:
+        company, named = self.links.primary(record.end), _PRIMARY[record.kind.name]
+        if company == record.properties.get(named):
             return []
-        rest = {name: value for name, value in contact.properties.items() if name != "associatedcompanyid"}
-        self.store(contact, rest if company is None else {**rest, "associatedcompanyid": company}, self.clock())
-        return ["associatedcompanyid"]
+        rest = {name: value for name, value in record.properties.items() if name != named}
+        self.store(record, rest if company is None else {**rest, named: company}, self.clock())
+        return [named]
 
     def refresh_primaries(self, record: Record) -> None:
-        """After a merge: associatedcompanyid of the record, or of a company's contacts, names the survivor."""
-        contacts = [record.id] if record.kind is CONTACTS else self.links.of(record.end, CONTACTS)
-        for id in contacts:
-            self._set_primary(self.records[CONTACTS.name][id])
+        """After a merge: the record, or a company's contacts and deals, name the survivor."""
+        for kind in (CONTACTS, DEALS):
+            for id in [record.id] if record.kind is kind else self.links.of(record.end, kind) if record.kind is COMPANIES else ():
+                self._set_primary(self.records[kind.name][id])
 
     def remember(self, record: Record, names: Iterable[str] | None = None) -> None:
         """Notes a record as people left it, for `seeded` in the dump: all of a new one, only `names` of one that was changed."""
@@ -234,6 +270,11 @@ class Portal:
         definition = self.definitions[kind.name].get(name)
         return definition is not None and bool(definition["modificationMetadata"]["readOnlyValue"])
 
+    def writable(self, kind: Kind, name: str) -> bool:
+        """Whether the API may write a property now."""
+        own = bool(self.definitions[kind.name][name]["hubspotDefined"])
+        return not self.read_only(kind, name) and not self.access.read_only(kind, name, own)
+
     def _keep(self, record: Record, properties: Properties | None, now: datetime) -> None:
         horizon = now - timedelta(seconds=max(self.switches.search_delay_seconds, LATEST_SEARCH))
         while len(record.past) > 1 and record.past[1][0] <= horizon:
@@ -242,22 +283,3 @@ class Portal:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_later(seconds, action)
-
-    def dump(self) -> Json:
-        """The whole state. `seeded`: the records of people, with the properties as people left them, at the reset or later;
-        `automatic`: what HubSpot itself made."""
-        rows = {
-            name: [
-                {"id": r.id, "properties": r.properties, "archived": r.archived is not None, "seeded": r.seeded}
-                for r in records.values()
-                if r.id not in self.merged
-            ]
-            for name, records in self.records.items()
-        }
-        definitions = {name: list(each.values()) for name, each in self.definitions.items()}
-        head = {"system": "hubspot", "portal": self.switches.portal_id, **rows, "associations": self.links.rows()}
-        links = [{"from_id": contact, "to_id": company} for contact, company in sorted(self.seeded_links)]
-        seeded = {**self.seeded, "associations": links}
-        companies, pairs = self.automatic
-        made = {"companies": sorted(companies), "associations": [{"from_id": one, "to_id": other} for one, other in sorted(pairs)]}
-        return {**head, "seeded": seeded, "automatic": made, "merged": self.merged, "properties": definitions, "groups": self.groups}

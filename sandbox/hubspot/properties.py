@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from sandbox.hubspot.api import Answer, Call
+from sandbox.hubspot.catalogue import define
 from sandbox.hubspot.errors import ApiError, Json, bad_request
-from sandbox.hubspot.kinds import define
 from sandbox.hubspot.values import instant, moment
 
 TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
@@ -26,14 +26,14 @@ def list_all(call: Call) -> Answer:
     sensitivity = call.one("dataSensitivity", "non_sensitive")
     found = call.portal.definitions[call.kind.name].values()
     results = [d for d in found if d["archived"] == archived and d["dataSensitivity"] == sensitivity and _readable(call, d)]
-    return Answer({"results": results})
+    return Answer({"results": [_shown(call, d) for d in results]})
 
 
 def read(call: Call) -> Answer:
     definition = call.portal.definitions[call.kind.name].get(call.path["name"])
     if definition is None or definition["archived"] != (call.one("archived") == "true") or not _readable(call, definition):
         raise _unknown(call.path["name"])
-    return Answer(definition)
+    return Answer(_shown(call, definition))
 
 
 def create(call: Call) -> Answer:
@@ -61,7 +61,7 @@ def archive(call: Call) -> Answer:
 
 def batch_read(call: Call) -> Answer:
     names = [str(row.get("name")) for row in call.inputs(100)]
-    found = [d for name in names if (d := call.portal.definition(call.kind, name)) is not None]
+    found = [_shown(call, d) for name in names if (d := call.portal.definition(call.kind, name)) is not None]
     errors = [_unknown(name).in_batch(None) for name in names if call.portal.definition(call.kind, name) is None]
     return _batch_answer(call, found, errors, 200)
 
@@ -123,6 +123,13 @@ def archive_group(call: Call) -> Answer:
         raise bad_request(f"Property group '{group['name']}' has active properties and cannot be deleted.", **more)
     group["archived"] = True
     return Answer(None, 204)
+
+
+def _shown(call: Call, definition: Json) -> Json:
+    """With what the portal has made read-only in the meantime (§14.4)."""
+    if call.portal.writable(call.kind, definition["name"]):
+        return definition
+    return {**definition, "modificationMetadata": {**definition["modificationMetadata"], "readOnlyValue": True}}
 
 
 def _readable(call: Call, definition: Json) -> bool:

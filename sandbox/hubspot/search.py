@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.faults import fired
 from sandbox.hubspot.api import Answer, Call
 from sandbox.hubspot.errors import Json, bad_request
-from sandbox.hubspot.kinds import Kind, kind_of
+from sandbox.hubspot.kinds import Kind
 from sandbox.hubspot.objects import show
 from sandbox.hubspot.portal import LATEST_SEARCH, Properties, Record
 from sandbox.hubspot.values import decimal, moment
@@ -78,7 +78,7 @@ def _groups(call: Call) -> list[list[Test]]:
 def _test(call: Call, row: Json) -> Test:
     name, operator = str(row.get("propertyName")), str(row.get("operator"))
     if name.startswith("associations."):
-        return _linked(call, kind_of(name.removeprefix("associations.")), operator, row)
+        return _linked(call, call.portal.kind(name.removeprefix("associations.")), operator, row)
     definition = call.portal.definition(call.kind, name)
     if definition is None:
         message = f'Property "{name}" does not exist'

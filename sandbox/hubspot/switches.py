@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from sandbox.hubspot.access import Mode
+
 ALL_SCOPES = tuple(
     f"crm.{area}.{objects}.{right}"
-    for objects in ("companies", "contacts")
+    for objects in ("companies", "contacts", "deals", "invoices", "line_items")
     for area in ("objects", "schemas")
     for right in ("read", "write")
 )
@@ -39,6 +41,7 @@ class Switches(BaseModel):
     portal_id: int = Field(default=48290155, description="the number of the portal")
     time_zone: Zone = Field(default="UTC", description="the portal's zone; the daily limit starts again at its midnight")
     currency: str = Field(default="USD", description="the company currency that account-info tells")
+    additional_currencies: Names = Field(default=("CAD", "EUR", "GBP"), description="the portal's other currencies, comma-separated")
     scopes: Names = Field(default=ALL_SCOPES, description="the scopes granted to the token, comma-separated")
     search_delay_seconds: float = Field(default=3.0, ge=0, description="search finds a record as it was that long ago")
     property_lag_seconds: float = Field(default=0.0, ge=0, description="a new property is not read back for so long (live: 0.25 to 0.7)")
@@ -66,5 +69,16 @@ class Switches(BaseModel):
     too_long: Literal["error", "cut"] = Field(default="error", description="a text of more than 65,536 characters: a 400, or cut")
     auto_company: bool = Field(default=False, description="create and associate companies with contacts, by the e-mail's domain")
     auto_company_seconds: float = Field(default=3.0, ge=0, description="how long after the contact that happens")
+    deals: Mode = Field(default="ok", description="what the token may do with deals; see `POST /__sandbox__/portal`")
+    invoices: Mode = Field(default="ok", description="the same with invoices")
+    line_items: Mode = Field(default="ok", description="the same with line items")
+    amount_billed_on_create: Literal["kept", "zero"] = Field(
+        default="kept",
+        description="hs_amount_billed of an invoice that is made not billable: what was sent, or 0 until it is written again",
+    )
+    invoice_deletes: bool = Field(default=True, description="whether draft and open invoices can be deleted; paid and voided ones never")
+    negative_quantity: Literal["refused", "allowed"] = Field(
+        default="refused", description="a line item with a negative quantity (a negative price is always refused)"
+    )
     required_companies: Names = Field(default=(), description="company properties that dated paths demand, comma-separated")
     required_contacts: Names = Field(default=(), description="contact properties that dated paths demand, comma-separated")

@@ -24,6 +24,10 @@ PROPERTIES, ASSOCIATIONS = "/crm/properties/2026-09", "/crm/associations/2026-09
 KEYS = {"companies": "acumatica_customer_key", "contacts": "acumatica_contact_key"}
 
 
+#: An invoice that is not billable.
+MIRROR = {"hs_currency": "USD", "hs_invoice_billable": "false"}
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 20, 10, 0, 0, 123000, tzinfo=UTC)
@@ -78,6 +82,16 @@ class Hub:
 
     def log(self, after: int = 0) -> Any:
         return self.control("GET", f"log?after={after}")
+
+
+def patch(portal: Hub, objects: str, id: str, **properties: Any) -> httpx.Response:
+    return portal("PATCH", f"{OBJECTS}/{objects}/{id}", {"properties": properties})
+
+
+def codes(answer: httpx.Response) -> dict[str, str]:
+    """Status 400: the code of each property that was refused."""
+    assert answer.status_code == 400, answer.text
+    return {error["context"]["propertyName"][0]: error["code"] for error in answer.json()["errors"]}
 
 
 def clause(name: str, operator: str, value: Any = None, high: Any = None) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """What the sandboxes must show, item by item, and the tests that show it: the items are those of facts/acumatica.md §11 (for customers,
-contacts and AR documents) and of facts/hubspot.md §1 to §5, §8 and §14. A test shows an item if its docstring names it."""
+contacts and AR documents) and of facts/hubspot.md §1 to §8 and §14. A test shows an item if its docstring names it."""
 
 import ast
 import re
@@ -134,6 +134,7 @@ ACUMATICA: dict[str, dict[str, str]] = {
 #: The same for the sections of facts/hubspot.md.
 HUBSPOT: dict[str, dict[str, str]] = {
     "1.1": {"introspection": "test_the_token_and_the_portal_tell_about_themselves"},
+    "1.2": {"two names of a scope": "test_line_items_have_a_scope_of_another_name_too"},
     "1.3": {
         "401": "test_a_call_without_the_token_is_401",
         "403, any of": "test_a_missing_scope_is_403_and_names_any_of",
@@ -151,6 +152,7 @@ HUBSPOT: dict[str, dict[str, str]] = {
     "2.2": {
         "create": "test_create_answers_201_with_texts_and_default_properties",
         "properties": "test_properties_parameter_in_both_encodings",
+        "defaults of an invoice": "test_what_an_invoice_answers_by_default",
         "pages": "test_lists_are_paged_by_id_with_an_absolute_link",
         "associations": "test_reading_with_associations",
     },
@@ -223,8 +225,28 @@ HUBSPOT: dict[str, dict[str, str]] = {
         "primary": "test_the_first_company_becomes_the_primary_one",
         "inline": "test_inline_associations_on_create",
     },
-    "5.3": {"types": "test_pages_and_labels"},
+    "5.3": {"types": "test_pages_and_labels", "types of an invoice": "test_associations_of_an_invoice"},
     "5.4": {"limits": "test_association_calls_have_a_limit_of_their_own"},
+    "6.1": {"no merges": "test_invoices_do_not_merge"},
+    "6.2": {
+        "a mirror": "test_a_mirror_has_its_own_number_amount_and_status",
+        "billable": "test_a_billable_invoice_opens_with_a_line_and_a_contact",
+        "read-only": "test_computed_and_read_only_properties",
+        "the amount reads 0": "test_the_amount_right_after_create",
+        "own keys": "test_an_invoice_by_our_own_key",
+        "deletes": "test_what_can_be_deleted",
+    },
+    "6.3": {
+        "computed": "test_line_items_are_computed",
+        "one parent": "test_a_line_item_has_one_parent",
+        "identical inputs": "test_the_same_line_twice_is_one",
+        "negative": "test_no_negative_lines",
+    },
+    "6.6": {
+        "no scope": "test_scopes_of_invoices_can_go_and_come",
+        "no object": "test_a_portal_without_invoices",
+        "not writable": "test_properties_that_cannot_be_written",
+    },
     "8": {
         "burst": "test_the_burst_limit_rolls",
         "day": "test_the_daily_limit_ends_at_the_portals_midnight",
@@ -246,6 +268,13 @@ HUBSPOT: dict[str, dict[str, str]] = {
         "archived": "test_the_key_of_an_archived_record",
         "merge": "test_a_merged_record_answers_under_a_new_id",
         "second e-mails": "test_additional_emails_hold_the_contact",
+    },
+    "14.4": {
+        "currencies": "test_a_currency_that_the_portal_has_not",
+        "properties": "test_computed_and_read_only_properties",
+        "line items": "test_line_items_are_computed",
+        "negative": "test_no_negative_lines",
+        "not writable": "test_properties_that_cannot_be_written",
     },
     "14.6": {"definitions": "test_wrong_definitions", "restored": "test_an_archived_property_comes_back_with_its_values"},
     "14.7": {"primary moves": "test_the_primary_label_moves", "removal": "test_archive_of_pairs_and_of_labels"},
@@ -290,6 +319,10 @@ UNKNOWN: dict[str, dict[str, str]] = {
         "texts too long": "too_long",
         "automatic companies": "auto_company",
         "a property read late": "property_lag_seconds",
+        "the amount of a new invoice": "amount_billed_on_create",
+        "deletes of invoices": "invoice_deletes",
+        "negative quantities": "negative_quantity",
+        "which currencies a portal has": "additional_currencies",
     },
 }
 
@@ -298,6 +331,7 @@ LEFT_OUT = {
     "S7": "$custom and attributes",
     "S17": "generic inquiries other than an empty $metadata; any and all in filters; PX-ApiDeleted and PX-ApiArchive",
     "§2.2": "propertiesWithHistory",
+    "§6.1": "discounts, fees and taxes as objects; payments (§6.5), quotes, subscriptions; settings/currencies and tax-rates",
     "§8": "423 by itself when two writes meet: a `status` fault does it",
     "§14.3": "how a merge leaves the loser's key other than gone; §14.6: an existing name in a batch of properties other than as a 207",
 }

@@ -79,6 +79,7 @@ def test_the_dump_is_the_whole_state() -> None:
         assert dump["seeded"] == {
             "companies": {company: {"name": "A", "domain": "a.example"}},
             "contacts": {contact: {"email": "ann@a.example", "firstname": "Ann"}},
+            **{objects: {} for objects in ("deals", "invoices", "line_items")},
         }
         assert "domain" in [definition["name"] for definition in dump["properties"]["companies"]]
 
