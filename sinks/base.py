@@ -27,6 +27,7 @@ from sinks.again import Again
 from sinks.attempts import Attempts, GivenUp, backoff
 from sinks.calls import Calls
 from sinks.contract import Answer, Ask, Claims, Resolved, Target, Written
+from sinks.creates import release_due
 from sinks.lane import Lane, Portion
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved, Stopped, clock
@@ -154,6 +155,7 @@ class Sink:
             for one in arrivals:
                 lane.contest(one.ref, one.peer)
                 lane.follow(one)
+        release_due(lane)
         if expire:
             lane.expire()
         return lane.tenure.batches(messages)

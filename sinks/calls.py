@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -11,7 +12,9 @@ from confluent_kafka import KafkaException
 
 from schemas.records import Wish, now
 from sinks.attempts import GivenUp, backoff
-from sinks.contract import Answer, Resolved, Unlinked
+from sinks.contract import Answer, Postponed, Resolved, Unlinked
+from sinks.creates import intend
+from sinks.intents import Intent
 from sinks.lane import Portion
 from sinks.ledger import Received, Verdict
 from sinks.loop import Loop
@@ -33,6 +36,8 @@ class Calls:
         self.loop, self.portions = loop, portions
         self._patience = PATIENCE
         self._calling: list[Wish] = []
+        self._tried: dict[str, int] = {}  # by subject: so many times somebody tried to make it before this turn
+        self._open: dict[str, Intent] = {}  # by subject: the intents whose call had no answer
 
     def carry_out(self) -> None:
         """Afterwards the portions' entries say what became of each wish. What is raised (`Moved`, `GivenUp`, ours): nothing is known."""
@@ -47,17 +52,26 @@ class Calls:
         if todo:
             failpoints.reach("answer-before-result")
 
-    def ask(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None) -> T:
+    def ask(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None, *, creates: bool = False) -> T:
         """One call of the connector's, made only while the partitions are ours; repeated when what is in its way has passed."""
         failures = 0
         while True:
             self._hold()
+            if creates:
+                self._intend(wishes or ())
             try:
-                return call()
+                found = call()
+                self._settle(wishes if creates else None)
+                return found
+            except RejectedError:
+                self._settle(wishes if creates else None)
+                raise
             except RateLimited as limited:
                 self._pause(limited.retry_after + min(limited.retry_after * 0.05, 5.0) + 0.01, str(limited))
             except TransientError as error:
                 failures += 1
+                if error.ambiguous and creates:
+                    raise  # its intent keeps the account
                 if error.ambiguous:  # it may still take effect when its time is over, and go over what is written until then
                     late = now() + timedelta(seconds=self.loop.target.longest_call)
                     self.loop.again.doubt(self._calling if wishes is None else wishes, late)
@@ -73,20 +87,40 @@ class Calls:
             portion.called = portion.lane.tenure.announced = True
             portion.lane.tenure.calls(portion.end)
 
+    def _intend(self, wishes: Sequence[Wish]) -> None:
+        """In a transaction of its own, which whoever has the partition by now would not let through."""
+        intents = {wish.subject: Intent.begin(self._tried.get(wish.subject, 0) + 1) for wish in wishes}
+        for portion in self.portions:
+            own = {one.wish.subject for one, _ in portion.todo}
+            if mine := [wish for wish in wishes if wish.subject in own]:
+                intend(portion.lane, mine, intents)
+        self._open |= intents
+        failpoints.reach("intent-before-call")
+
+    def _settle(self, wishes: Sequence[Wish] | None) -> None:
+        """Their records are made, or are not: nothing is under way any more."""
+        for wish in wishes or ():
+            self._open.pop(wish.subject, None)
+
     def _write(self, todo: Sequence[Todo]) -> None:
         """No subject twice in `todo`."""
         wanted = [portion.lane.resolved(one, verdict) for portion, one, verdict in todo]
+        self._open |= {one.wish.subject: one.intent for one in wanted if one.intent is not None}
+        self._tried |= {subject: intent.count for subject, intent in self._open.items()}
         answers = self.loop.attempts.write(wanted, self._write_group, lambda seconds: self._pause(seconds, "the server fails"))
         for portion, one, verdict in todo:
             answer, entries = answers[one.wish.subject], portion.entries
             if isinstance(answer, RejectedError):
                 log.warning("dead letter", ref=one.wish.subject, reason=str(answer))
-                entries.rejected(one, verdict.hash, answer)
+                entries.rejected(one, verdict.hash, answer, settled=one.wish.subject not in self._open)
+                continue
+            if isinstance(answer, Postponed):
+                entries.waits(one.wish, one.wish.subject, answer.reason)
                 continue
             if isinstance(answer, Unlinked):
                 entries.unlinked(one)
                 continue
-            if portion.lane.link_is_new(one.wish, answer):
+            if not answer.linked and portion.lane.link_is_new(one.wish, answer):
                 entries.link(one.wish, answer)
             entries.written(one, verdict.hash, answer)
 
@@ -94,7 +128,8 @@ class Calls:
         self._patience = PATIENCE if len(group) > 1 else 1
         self._calling = [one.wish for one in group]
         target = self.loop.target
-        found = dict(target.write(group, self.ask, self.loop.claims))
+        known = [replace(one, intent=self._open.get(one.wish.subject)) for one in group]
+        found = dict(target.write(known, self.ask, self.loop.claims))
         silent = [one.wish.subject for one in group if one.wish.subject not in found]
         if silent:
             said = f"{target.system}: no answer for {len(silent)} of {len(group)} wishes, such as {silent[0]}"

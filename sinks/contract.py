@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from schemas.records import Wish
+from sinks.intents import Intent
 from weighlock.errors import RejectedError
 
 T = TypeVar("T")
@@ -20,6 +21,7 @@ class Resolved:
     `decided` is the record that a person chose with `weighlock links` ("": none), None where nobody did.
     `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
     `again`: what it asks for was written before, and a call that came late may have gone over it, and associated it with `strays`.
+    `intent`: a call that nobody knows the answer of may have made its record, or may make it until the intent is over (sinks/intents.py).
     """
 
     wish: Wish
@@ -30,16 +32,19 @@ class Resolved:
     associations: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
     strays: frozenset[str] = frozenset()
+    intent: Intent | None = None
 
 
 @dataclass(frozen=True)
 class Written:
-    """The target holds the wish, in the record `id`. `origin`: created, adopted or known; `note` is a sentence for the audit."""
+    """The target holds the wish, in the record `id`. `origin`: created, adopted or known; `note` is a sentence for the audit.
+    `linked`: the links say so already, whatever else they say, and stay as they are."""
 
     id: str
     origin: str
     associations: Mapping[str, str] = field(default_factory=dict)
     note: str | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,24 @@ class Unlinked:
     """As a person decided, no record of the target is this subject's any more."""
 
 
-Answer = Written | Unlinked | RejectedError
+@dataclass(frozen=True)
+class Postponed:
+    """Nobody knows whether a call has made its record: it waits until its intent is over. `reason` is a sentence for the audit."""
+
+    reason: str
+
+
+Answer = Written | Unlinked | Postponed | RejectedError
 
 
 class Ask(Protocol):
     """How a connector makes each single call: the loop proves that the partition is still ours, and waits out what passes by itself.
 
-    `wishes` are those that the call may carry out, if that is not all of them: only these are written again should it be late."""
+    `wishes` are those that the call may carry out, if that is not all of them: only these are written again should it be late.
+    `creates`: it makes their records, and twice if it is made twice. The ledger holds an intent for each of them before it goes out, and
+    a `TransientError` without a known end (`ambiguous`) is raised at once: answer `Postponed`."""
 
-    def __call__(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None) -> T: ...
+    def __call__(self, call: Callable[[], T], wishes: Sequence[Wish] | None = None, *, creates: bool = False) -> T: ...
 
 
 class Claims(Protocol):

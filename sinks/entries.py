@@ -10,6 +10,7 @@ from schemas.records import Audit, DeadLetter, Doubt, FacetState, Link, Result, 
 from schemas.refs import Ref, link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
+from sinks.intents import Intent
 from sinks.ledger import Ledger, Received
 from weighlock.errors import RejectedError, brief
 from weighlock.kafka.wire import Outgoing
@@ -84,7 +85,14 @@ class Entries:
         if state is None or wish.version >= state.version:
             facets[wish.facet] = FacetState(version=wish.version, hash=hash, outcome="written", at=now(), offset=received.offset)
         self._changed_results[wish.subject] = before.model_copy(
-            update={"target": target, "facets": facets, "associations": dict(answer.associations), "at": now(), "trace": wish.trace}
+            update={
+                "target": target,
+                "facets": facets,
+                "associations": dict(answer.associations),
+                "intent": None,
+                "at": now(),
+                "trace": wish.trace,
+            }
         )
         note = answer.note
         if before.target not in (None, target):
@@ -100,9 +108,15 @@ class Entries:
             link = Link(ref=ref, peer=peer, origin="adopted" if answer.origin == "adopted" else "created", at=at, trace=wish.trace)
             self._add(LINKS, link_key(ref, Ref.parse(peer).system), link, wish, by=ref)
 
-    def rejected(self, received: Received, hash: str | None, error: Exception, attempts: int = 1) -> None:
+    def intends(self, wish: Wish, intent: Intent) -> None:
+        self._changed_results[wish.subject] = self._result(wish).model_copy(
+            update={"intent": intent.text(), "at": now(), "trace": wish.trace}
+        )
+
+    def rejected(self, received: Received, hash: str | None, error: Exception, attempts: int = 1, *, settled: bool = False) -> None:
+        """`settled`: no call may have made its record, so there is no intent any more."""
         wish = received.wish
-        before = self._result(wish)
+        before = self._result(wish).model_copy(update={"intent": None} if settled else {})
         state = before.facets.get(wish.facet)
         if state is None or wish.version >= state.version:
             offset = state.offset if state else None
@@ -139,7 +153,7 @@ class Entries:
         self.audit(wish, "unchanged", target=before.target)
         self._settle_waiting(wish)
 
-    def waits(self, wish: Wish, missing: str) -> None:
+    def waits(self, wish: Wish, missing: str, why: str | None = None) -> None:
         before = self._waiting_of(wish.subject)
         held = before.wishes if before else []
         older = [one for one in held if one.facet == wish.facet and one.version <= wish.version]
@@ -148,7 +162,7 @@ class Entries:
         wishes = [one for one in held if one.facet != wish.facet] + [wish]
         since = before.since if before and before.waits_for == missing else now()
         self._changed_waiting[wish.subject] = Waiting(subject=wish.subject, waits_for=missing, since=since, wishes=wishes)
-        self.audit(wish, "waiting", f"for {missing} to be in {self.system}")
+        self.audit(wish, "waiting", why or f"for {missing} to be in {self.system}")
 
     def released(self, waiting: Waiting, because: str) -> None:
         """Its wishes go back to the end of upserts, in the order of their versions, and are judged like any other there."""

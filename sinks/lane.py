@@ -15,6 +15,7 @@ from schemas.records import Doubt, Result, Waiting, Wish, now
 from schemas.refs import Ref
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, by_name
 from sinks.contract import Resolved, Written
+from sinks.creates import intent_of
 from sinks.entries import Entries
 from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
@@ -190,6 +191,7 @@ class Lane:
             decided=Ref.parse(one.decided).id if one.decided else one.decided,
             associations=known.associations if known else {},
             again=one.again,
+            intent=intent_of(self.ledger, wish.subject),
             strays=frozenset(Ref.parse(peer).id for ref in strays if (peer := self.loop.links.peer(ref, self.system)) is not None),
         )
 
@@ -217,7 +219,7 @@ class Lane:
             for wish in self._inbox.last_written(self.ledger, *doubts):
                 self.loop.again.doubt([wish], doubts[wish.subject].until, doubts[wish.subject].references)
             self._inherited = False
-        refs = {reference.ref for waiting in self.ledger.waiting.values() for wish in waiting.wishes for reference in wish.references}
+        refs = self.ledger.awaited()
         self.release([ref for ref in sorted(refs) if self._resolve(ref) is not None])
         for result in list(self.ledger.results.values()):
             if result.target is not None:

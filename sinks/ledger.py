@@ -82,6 +82,7 @@ class Ledger:
         self.results: dict[str, Result] = {}
         self.waiting: dict[str, Waiting] = {}
         self._waiting_for: dict[str, set[str]] = defaultdict(set)
+        self._postponed: set[str] = set()
         self._by_target: dict[str, str] = {}
 
     def put_result(self, result: Result) -> None:
@@ -92,7 +93,9 @@ class Ledger:
     def put_waiting(self, subject: str, waiting: Waiting | None) -> None:
         for reference in _references(self.waiting.pop(subject, None)):
             self._waiting_for[reference].discard(subject)
+        self._postponed.discard(subject)
         if waiting is not None:
+            self._postponed |= {subject} if waiting.waits_for == subject else set()
             self.waiting[subject] = waiting
             for reference in _references(waiting):
                 self._waiting_for[reference].add(subject)
@@ -108,6 +111,14 @@ class Ledger:
     def waiting_for(self, ref: str) -> list[str]:
         """The subjects with a wish that refers to `ref`."""
         return sorted(self._waiting_for.get(ref, ()))
+
+    def awaited(self) -> set[str]:
+        """Every ref that something waits for."""
+        return {ref for waiting in self.waiting.values() for ref in _references(waiting)}
+
+    def postponed(self) -> list[Waiting]:
+        """What waits for itself: until it is known whether its record was made."""
+        return [self.waiting[subject] for subject in sorted(self._postponed)]
 
     def overdue(self, since_before: datetime) -> list[Waiting]:
         return [waiting for waiting in self.waiting.values() if waiting.since < since_before]
@@ -137,5 +148,7 @@ class Ledger:
 
 
 def _references(waiting: Waiting | None) -> Iterator[str]:
-    for wish in waiting.wishes if waiting else ():
-        yield from (reference.ref for reference in wish.references)
+    if waiting is not None:
+        yield waiting.waits_for
+        for wish in waiting.wishes:
+            yield from (reference.ref for reference in wish.references)

@@ -9,6 +9,7 @@ Fail-points:
 
 - `page-before-checkpoint`: a producer has produced a page and not yet its checkpoint.
 - `output-before-commit`: a stream worker's outputs are acknowledged and its offsets are not committed.
+- `intent-before-call`: a sink has told the ledger that it is about to make a record, and has made no call.
 - `answer-before-result`: a sink holds the API's answer and has produced nothing about it.
 - `result-before-commit`: a sink has produced its results and its transaction is open.
 
@@ -23,7 +24,9 @@ Mutants (wrong on purpose, to prove that the tests would see it):
 import os
 import signal
 
-FAILPOINTS = frozenset({"page-before-checkpoint", "output-before-commit", "answer-before-result", "result-before-commit"})
+FAILPOINTS = frozenset(
+    {"page-before-checkpoint", "output-before-commit", "intent-before-call", "answer-before-result", "result-before-commit"}
+)
 MUTANTS = frozenset({"ack-before-write", "no-checkpoint-transaction", "skip-paging", "no-scrub"})
 
 _arrivals: dict[str, int] = {}

@@ -1,0 +1,200 @@
+"""What every sink inherits for records that have no unique key of ours: each is made once, whatever becomes of the call or the caller."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Event, Thread
+from unittest import mock
+
+import pytest
+
+from schemas import records
+from schemas.records import Wish
+from sinks import intents
+from sinks.base import Sink, run
+from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, Written
+from tests.contract.sink_memory import Memory
+from tests.integration.sink_kit import Desk, company, eventually, sink_running
+from weighlock.errors import AuthError, TransientError
+
+LONGEST = 660.0
+
+
+class Maker(Memory):
+    """Makes a record at each call, for nothing tells it that it did before. `fate` says what becomes of a subject's next call."""
+
+    longest_call = LONGEST
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: Counter[str] = Counter()
+        self.fate: dict[str, Callable[[str], None]] = {}
+        self.late: list[str] = []
+        self.intents: dict[str, int] = {}
+
+    def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
+        return {one.wish.subject: self._answer(one, ask) for one in wishes}
+
+    def _answer(self, one: Resolved, ask: Ask) -> Answer:
+        subject = one.wish.subject
+        if self.made[subject]:
+            return Written(subject[-4:], "created")
+        if one.intent is not None:
+            self.intents[subject] = one.intent.count
+            if not one.intent.over(self.longest_call):
+                return Postponed("perhaps it is being made")
+        try:
+            ask(partial(self._make, subject), [one.wish], creates=True)
+        except TransientError:
+            return Postponed("no answer")
+        return Written(subject[-4:], "created")
+
+    def _make(self, subject: str) -> None:
+        self.fate.pop(subject, self.take_effect)(subject)
+
+    def take_effect(self, subject: str) -> None:
+        self.made[subject] += 1
+
+    def answer_is_lost(self, subject: str) -> None:
+        self.take_effect(subject)
+        raise TransientError("no answer", ambiguous=True)
+
+    def is_late(self, subject: str) -> None:
+        self.late.append(subject)
+        raise TransientError("no answer", ambiguous=True)
+
+    def dies_after(self, subject: str) -> None:
+        self.take_effect(subject)
+        raise AuthError("killed after the call")
+
+    def dies_before(self, subject: str) -> None:
+        raise AuthError("killed before the call")
+
+
+class Clock:
+    """The intents' clock, which only goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return records.now() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(intents, "now", found)
+    return found
+
+
+@contextmanager
+def nothing_more_is_said() -> Iterator[None]:
+    """A sink that ends in here says nothing more to anybody, as after kill -9."""
+    dead: list[Sink] = []
+    with mock.patch.object(Sink, "close", lambda sink: dead.append(sink)):
+        yield
+    for sink in dead:
+        sink.again._due.clear()
+        sink.close()
+
+
+def desk_of(stack, prefix: str, folder) -> Desk:  # type: ignore[no-untyped-def]
+    return Desk(stack.kafka, stack.registry, prefix, None, folder)
+
+
+def all_are(desk: Desk, complain: Callable[[], None], wishes: Sequence[Wish], event: str) -> None:
+    def seen() -> bool:
+        complain()
+        audit = desk.audit()
+        return all(audit[wish.subject][event] for wish in wishes)
+
+    eventually(seen, 60, f"all {event}")
+
+
+def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
+    """Twenty records: of ten the answer is lost, ten are made late. All wait until no call can make them any more; each is made once."""
+    desk, maker = desk_of(stack, prefix, tmp_path), Maker()
+    wishes = [company(number, 1) for number in range(20)]
+    maker.fate = {wish.subject: maker.is_late if number % 2 else maker.answer_is_lost for number, wish in enumerate(wishes)}
+    with sink_running(desk, maker) as complain:
+        desk.send(*wishes)
+        all_are(desk, complain, wishes, "waiting")
+        assert all(result.intent is not None for result in desk.results().values())
+        for subject in maker.late:
+            maker.take_effect(subject)
+        clock.ahead = timedelta(seconds=LONGEST)
+        all_are(desk, complain, wishes, "written")
+    assert maker.made == {wish.subject: 1 for wish in wishes}
+    assert all(events == {"waiting": 1, "released": 1, "written": 1} for events in desk.audit().values())
+    assert {(result.intent, result.target) for result in desk.results().values()} == {
+        (None, f"hubspot:company:{wish.subject[-4:]}") for wish in wishes
+    }
+
+
+def test_never_made_is_made_when_it_can_be(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
+    """A call that took no effect is made again once it cannot any more, and the intent counts how often; a newer wish waits as well."""
+    desk, maker, wish = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1)
+    maker.fate = {wish.subject: maker.is_late}
+    with sink_running(desk, maker) as complain:
+        desk.send(wish)
+        all_are(desk, complain, [wish], "waiting")
+        desk.send(company(1, 2, phone="2"))
+        eventually(lambda: complain() or desk.audit()[wish.subject]["waiting"] == 2)
+        assert not maker.made
+        maker.fate = {wish.subject: maker.is_late}
+        clock.ahead = timedelta(seconds=LONGEST)
+        eventually(lambda: complain() or desk.audit()[wish.subject]["waiting"] == 3)
+        clock.ahead *= 2
+        all_are(desk, complain, [wish], "written")
+    assert (maker.made, maker.intents) == ({wish.subject: 1}, {wish.subject: 2})
+
+
+def test_killed_around_the_call(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
+    """Killed after the call: the next owner finds what was made. Killed before it: the next one waits, and makes it."""
+    desk, maker, after, before = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1), company(2, 1)
+    maker.fate = {after.subject: maker.dies_after, before.subject: maker.dies_before}
+    for wish in (after, before):
+        desk.send(wish)
+        with nothing_more_is_said(), pytest.raises(AuthError):
+            run(desk.settings, desk.wire, maker, "here", Event())
+    with sink_running(desk, maker) as complain:
+        all_are(desk, complain, [after], "written")
+        all_are(desk, complain, [before], "waiting")
+        assert maker.made == {after.subject: 1}
+        clock.ahead = timedelta(seconds=LONGEST)
+        all_are(desk, complain, [before], "written")
+    assert maker.made == {after.subject: 1, before.subject: 1}
+
+
+def test_a_zombie_makes_nothing_twice(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
+    """One stands still between its intent and its call; the next owner waits, finds what the call made then, and makes no other."""
+    desk, maker, wish = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1)
+    stopped, awake = Event(), Event()
+
+    def stand_still(subject: str) -> None:
+        stopped.set()
+        assert awake.wait(60)
+        maker.take_effect(subject)
+
+    maker.fate = {wish.subject: stand_still}
+    desk.send(wish)
+    zombie, told = Maker(), Event()
+    zombie.made, zombie.fate = maker.made, maker.fate
+    thread = Thread(target=run, args=(desk.settings, desk.wire, zombie, "here", told), daemon=True)
+    thread.start()
+    assert stopped.wait(60)
+    with sink_running(desk, maker) as complain:
+        all_are(desk, complain, [wish], "waiting")
+        awake.set()
+        eventually(lambda: maker.made[wish.subject])
+        told.set()
+        thread.join(30)
+        assert not thread.is_alive()
+        clock.ahead = timedelta(seconds=LONGEST)
+        all_are(desk, complain, [wish], "written")
+    assert maker.made == {wish.subject: 1}
