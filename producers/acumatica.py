@@ -1,4 +1,5 @@
-"""Acumatica's customers and contacts: whole rows, a page at a time, in the walks of acumatica_walk.py.
+"""Acumatica's customers and contacts: whole rows, a page at a time, in the walks of acumatica_walk.py. (Its documents are read by
+acumatica_documents.py.)
 
 What changed is looked for by keys and stamps alone; whole rows are read where there is something new, and once more before a row leaves
 the overlap: then nothing that is still to come can have its stamp.
@@ -18,16 +19,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from producers.acumatica_codes import Codes, code_of
+from producers.acumatica_day import DAY, Days
+from producers.acumatica_documents import Documents
 from producers.acumatica_gone import Gone, Known
 from producers.acumatica_tables import CONTACT, CUSTOMER, SYSTEM, TABLES, Table, as_text, askable, ref_of
-from producers.acumatica_walk import STAMP, Ask, Position, Turn, Walk
+from producers.acumatica_walk import STAMP, Ask, ByKey, Position, Turn, Walk
 from producers.base import Change, Page, Refused
 from schemas.headers import Passage, new_trace
 from weighlock import failpoints
 from weighlock.clients.acumatica import Acumatica, Reads
 from weighlock.clients.acumatica_values import Row, any_of, instant, literal
 from weighlock.errors import RejectedError, TransientError, brief, sayable
-from weighlock.settings import Schedule, Settings
+from weighlock.schedule import Schedule
+from weighlock.settings import Settings
 
 #: Room for the codes in one `$filter`, encoded: IIS takes 2,048 characters of query where nobody has raised it.
 FILTER_ROOM = 1700
@@ -43,16 +47,20 @@ class AcumaticaSource:
 
     def __init__(self, settings: Settings, client: Reads | None = None, known: Known = lambda entity: set()) -> None:
         given = settings.need_acumatica()
-        self.entities: Mapping[str, Schedule] = {CUSTOMER.entity: given.customer, CONTACT.entity: given.contact}
         self._client: Reads = client or Acumatica.of(settings)
+        self._documents, self._days = Documents(given, self._client), Days(given.day, settings.partitions)
+        self.entities: Mapping[str, Schedule] = {CUSTOMER.entity: given.customer, CONTACT.entity: given.contact, **self._documents.entities}
+        if self._documents.entities:
+            self.entities = {**self.entities, DAY: given.day}
         self._gone = Gone(self._client, known)
         overlap = timedelta(seconds=given.overlap_seconds)
-        self._walks = {table.entity: Walk(table.key, table.number, given.page_size, overlap) for table in TABLES.values()}
+        self._walks = {table.entity: Walk(ByKey(table.key, table.number), given.page_size, overlap) for table in TABLES.values()}
         self._forget()
 
     def _forget(self) -> None:
         self._checked = False
         self._gone.forget()
+        self._documents.forget()
         self._sizes = {entity: walk.size for entity, walk in self._walks.items()}
         #: By entity: can the site filter by stamp and key at once? None: not known yet.
         self._by_key: dict[str, bool] = {}
@@ -71,11 +79,15 @@ class AcumaticaSource:
 
     def poll(self, entity: str, position: Position | None) -> Page:
         """See `producers.base.Source`. Positions: `acumatica_walk`."""
+        if entity == DAY:
+            return self._days.poll(position)
+        if entity in self._documents.entities:
+            with self._client.page():
+                self._check()
+                return self._documents.poll(entity, position)
         table, walk = TABLES[entity], replace(self._walks[entity], size=self._sizes[entity])
         with self._client.page():
-            if not self._checked:
-                self._client.check()
-                self._checked = True
+            self._check()
             if position and position["walk"] == "idle":
                 self._news.discard(entity)
             position = walk.begin(position, self._client.now())
@@ -100,6 +112,11 @@ class AcumaticaSource:
                 self._gather(gathering, table, position, rows)
             gone = full and self._gone.met(table, rows, not position["after"], not turn.more)
         return gathering.page(entity, position, turn, gone)
+
+    def _check(self) -> None:
+        if not self._checked:
+            self._client.check()
+            self._checked = True
 
     def _ask_for_gone(self, table: Table, position: Position) -> Page:
         """After the walk through everything: some of those that it did not meet, asked for by their ids."""

@@ -21,7 +21,7 @@ from weighlock.errors import RejectedError, brief
 
 SYSTEM = "acumatica"
 #: What we add to a row ourselves.
-OWN = frozenset({"ref", "change", "modified_at", "read_at", "party", "scope", "extra"})
+OWN = frozenset({"ref", "change", "modified_at", "read_at", "party", "scope", "contact", "extra"})
 #: The longest code that is asked for, encoded.
 CODE_ROOM = 1000
 #: Asked for and used, but no field of the record.
@@ -54,6 +54,10 @@ class Table:
         """Every linked entity on the way to a field, each level by itself (facts/acumatica.md §4.1)."""
         return list(dict.fromkeys(path.rpartition("/")[0] for path in self.select if "/" in path))
 
+    def called(self, row: Row) -> str:
+        """For people."""
+        return f"{self.name} {brief(str(row.get(self.key)))}"
+
     def ref(self, row: Row) -> str:
         """`RejectedError` for a row without its id."""
         note = row.get("id")
@@ -65,7 +69,7 @@ class Table:
         """The row as a source record. `RejectedError` where it cannot be one, with the field and why."""
         known = {name: row.get(name) for name in self.record.model_fields if name not in OWN}
         extra = {name: json.dumps(value, default=_json) for name, value in row.items() if name not in known and name not in ASKED}
-        ref, called = self.ref(row), f"{self.name} {brief(str(row.get(self.key)))}"
+        ref, called = self.ref(row), self.called(row)
         if row.get(self.key) is None:
             raise RejectedError(f"{ref} has no {self.key}: nobody could find it in Acumatica")
         if row.get(STAMP) is None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from weighlock.clients.acumatica_values import literal
 
@@ -48,12 +48,34 @@ class Turn:
     more: bool
 
 
+class Terms(Protocol):
+    """How a table's filters are written."""
+
+    def window(self, since: datetime, until: datetime) -> str: ...
+    def beyond(self, after: str) -> str:
+        """The rows behind that one, in the order of the key."""
+        ...
+
+
 @dataclass(frozen=True)
-class Walk:
-    """`key` is the vendor's key field, `number` whether it is one; `size` rows a page."""
+class ByKey:
+    """In the contract-based API: `key` is the vendor's key field, `number` whether it is one."""
 
     key: str
-    number: bool
+    number: bool = False
+
+    def window(self, since: datetime, until: datetime) -> str:
+        return f"{STAMP} ge {literal(since)} and {STAMP} lt {literal(until)}"
+
+    def beyond(self, after: str) -> str:
+        return f"{self.key} gt {literal(int(after) if self.number else after)}"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """`size` rows a page."""
+
+    terms: Terms
     size: int
     overlap: timedelta
 
@@ -69,20 +91,21 @@ class Walk:
     def ask(self, position: Position, by_key: bool, skipping: bool = False) -> Ask:
         """`by_key`: the site filters by stamp and key at once. `skipping` is the mutant that pages with $skip over the live table."""
         if position["walk"] == "changes" and not by_key:
-            return Ask(_window(position["since"], position.get("part", position["until"])), int(position.get("top", self.size)))
-        terms = [_window(position["since"], position["until"])] if position["walk"] == "changes" else []
+            return Ask(self._window(position["since"], position.get("part", position["until"])), int(position.get("top", self.size)))
+        terms = [self._window(position["since"], position["until"])] if position["walk"] == "changes" else []
         if skipping:
             return Ask(" and ".join(terms), self.size, int(position["after"] or 0))
         if position["after"]:
-            terms.append(f"{self.key} gt {literal(int(position['after']) if self.number else position['after'])}")
+            terms.append(self.terms.beyond(position["after"]))
         return Ask(" and ".join(terms), self.size)
 
-    def turn(self, position: Position, keys: Sequence[Any], by_key: bool, skipping: bool = False) -> Turn:
+    def turn(self, position: Position, keys: Sequence[Any], by_key: bool = True, skipping: bool = False, more: bool | None = None) -> Turn:
         """The page that `ask(position)` got is read, and these were its keys in order, None for one that no filter can name. A short page
-        is the last one (facts §4.7). Rows behind the last usable key come again on the next page."""
+        is the last one (facts §4.7), if the vendor does not say whether there is `more`. Rows behind the last usable key come again on
+        the next page."""
         if position["walk"] == "changes" and not by_key:
             return self._by_time(position, len(keys))
-        if len(keys) < self.size:
+        if not (len(keys) >= self.size if more is None else more):
             return Turn(self._end(position), True, False)
         after = str(int(position["after"] or 0) + len(keys)) if skipping else str(next(key for key in reversed(keys) if key is not None))
         return Turn({**position, "after": after}, True, True)
@@ -120,12 +143,11 @@ class Walk:
         """Where the window after this walk begins: nothing older will be seen again."""
         return _at(position["since"]) if position["walk"] == "idle" else _at(position["clock"]) - self.overlap
 
+    def _window(self, since: str, until: str) -> str:
+        return self.terms.window(_at(since), _at(until))
+
     def _end(self, position: Position) -> Position:
         return {"walk": "idle", "since": _text(self.reach(position))}
-
-
-def _window(since: str, until: str) -> str:
-    return f"{STAMP} ge {literal(_at(since))} and {STAMP} lt {literal(_at(until))}"
 
 
 def _at(text: str) -> datetime:

@@ -26,7 +26,8 @@ from schemas.records import Record
 from schemas.topics import Topic
 from weighlock.errors import RateLimited, RejectedError, TransientError
 from weighlock.kafka.wire import Wire
-from weighlock.settings import Schedule, Settings
+from weighlock.schedule import Schedule
+from weighlock.settings import Settings
 
 Position = dict[str, str]
 #: In a checkpoint beside the source's own words: when the loop last let it read everything.
@@ -40,12 +41,13 @@ REFUSED_LIST = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Change:
-    """One record on its way to its source topic; `key` is its own ref."""
+    """One record on its way to its source topic; `key` is its own ref. What is nobody's record (a new day) is not `audited`."""
 
     topic: Topic
     key: str
     record: Record
     passage: Passage
+    audited: bool = True
 
 
 @dataclass(frozen=True)

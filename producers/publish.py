@@ -60,7 +60,8 @@ class Publisher:
             reason = f"{change.key} does not fit the schema of {change.topic.name}: {type(error).__name__}: {error}"
             self._refuse(producer, change.key, repr(change.record), RejectedError(reason), change.passage)
         else:
-            self._note(producer, change.key, "read", change.passage, None)
+            if change.audited:
+                self._note(producer, change.key, "read", change.passage, None)
 
     def _refuse(self, producer: Producer, key: str, row: str, error: RejectedError, passage: Passage) -> None:
         letter = DeadLetter(

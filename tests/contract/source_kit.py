@@ -33,6 +33,9 @@ def acumatica_settings(url: str, **given: Any) -> dict[str, Any]:
         "requests_per_minute": 6000,
         "customer": {"every": 0.5},
         "contact": {"every": 0.5},
+        "feed": "off",
+        "invoice": {"every": 0.5},
+        "payment": {"every": 0.5},
         **given,
     }
 

@@ -13,8 +13,25 @@ from confluent_kafka import KafkaException
 
 from producers.base import Source, run
 from schemas.records import Audit, Checkpoint, DeadLetter, Record
-from schemas.sources import AcumaticaRow, SourceAcumaticaContact, SourceAcumaticaCustomer
-from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, SOURCE_CONTACT, SOURCE_CUSTOMER, Topic
+from schemas.sources import (
+    AcumaticaRow,
+    SourceAcumaticaContact,
+    SourceAcumaticaCustomer,
+    SourceAcumaticaDay,
+    SourceAcumaticaInvoice,
+    SourceAcumaticaPayment,
+)
+from schemas.topics import (
+    AUDIT,
+    CHECKPOINTS,
+    DEAD_LETTERS,
+    SOURCE_CONTACT,
+    SOURCE_CUSTOMER,
+    SOURCE_DAY,
+    SOURCE_INVOICE,
+    SOURCE_PAYMENT,
+    Topic,
+)
 from tests.conftest import Brokers
 from tests.contract.source_kit import acumatica_settings
 from tests.harness.system import Worker, eventually
@@ -25,6 +42,9 @@ from weighlock.settings import Settings
 RECORDS: dict[str, tuple[Topic, type[Record]]] = {
     "customer": (SOURCE_CUSTOMER, SourceAcumaticaCustomer),
     "contact": (SOURCE_CONTACT, SourceAcumaticaContact),
+    "invoice": (SOURCE_INVOICE, SourceAcumaticaInvoice),
+    "payment": (SOURCE_PAYMENT, SourceAcumaticaPayment),
+    "day": (SOURCE_DAY, SourceAcumaticaDay),
     "audit": (AUDIT, Audit),
     "dead letter": (DEAD_LETTERS, DeadLetter),
     "checkpoint": (CHECKPOINTS, Checkpoint),

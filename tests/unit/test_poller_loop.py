@@ -13,7 +13,7 @@ import pytest
 from producers import base
 from producers.base import Page, Position, _Loop, resting
 from weighlock.errors import RateLimited, RejectedError, TransientError
-from weighlock.settings import Schedule
+from weighlock.schedule import Schedule
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from weighlock.errors import ConfigError
-from weighlock.settings import Schedule, Settings
+from weighlock.schedule import Schedule
+from weighlock.settings import Settings
 
 GOOD = """
 kafka = "localhost:9092"

@@ -1,4 +1,5 @@
-"""Acumatica's contract-based REST API as far as we read it: lists, keyed reads, the versions there are (facts/acumatica.md).
+"""Acumatica's contract-based REST API as far as we read it: lists, keyed reads, the versions there are (facts/acumatica.md); and the
+calls for its feeds (acumatica_odata).
 
 Plain calls: nothing here waits or repeats, but for one renewal of the token. Rows come without value objects (see acumatica_values).
 """
@@ -18,6 +19,7 @@ import structlog
 
 from weighlock import settings as config
 from weighlock.clients.acumatica_answers import CannotOptimize, MissingRecord, error_of
+from weighlock.clients.acumatica_odata import Part, address, options, part
 from weighlock.clients.acumatica_session import FileTokenStore, Session, TokenStore
 from weighlock.clients.acumatica_values import Row, encoded, parse, plain
 from weighlock.errors import ConfigError, RateLimited, TransientError
@@ -36,6 +38,15 @@ class Reads(Protocol):
         self, entity: str, select: Sequence[str], expand: Sequence[str] = (), filter: str = "", top: int | None = None, skip: int = 0
     ) -> Rows: ...
     def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = ()) -> Row | None: ...
+    def feed(
+        self,
+        name: str,
+        select: Sequence[str],
+        expand: Sequence[str] = (),
+        filter: str = "",
+        order: Sequence[str] = (),
+        top: int | None = None,
+    ) -> Part: ...
     def close(self) -> None: ...
 
 
@@ -149,6 +160,22 @@ class Acumatica:
             return plain(self._get(f"{self._root}/{entity}/{key}", _params(select, expand)))
         except MissingRecord:
             return None
+
+    def feed(
+        self,
+        name: str,
+        select: Sequence[str],
+        expand: Sequence[str] = (),
+        filter: str = "",
+        order: Sequence[str] = (),
+        top: int | None = None,
+    ) -> Part:
+        """A DAC's rows: plain values under the names of its fields. `expand` has ways with options: `CustomerByCustomerID($select=NoteID)`.
+
+        RejectedError: the feed does not know a name. AuthError, ConfigError: our user may not read feeds, the site has none.
+        """
+        given = self._settings
+        return part(self._get(address(given.url, given.tenant, name), options(select, expand, filter, order, top)), top)
 
     def _list(self, entity: str, select: Sequence[str], expand: Sequence[str], filter: str, top: int | None, skip: int) -> Rows:
         params = _params(select, expand)

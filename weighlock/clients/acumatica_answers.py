@@ -50,7 +50,10 @@ def error_of(outcome: httpx.Response | httpx.TransportError) -> WeighlockError:
     if status == 401:
         return AuthError(f"Acumatica takes our token no longer, nor its successor ({words}): check the connected application")
     if status == 403:
-        return AuthError(f"Acumatica refuses {_call(outcome)} ({words}): give the user of this integration a role that has that form")
+        return AuthError(
+            f"Acumatica refuses {_call(outcome)} ({words}): give the user of this integration a role that has that form "
+            "(for a feed: OData4 User)"
+        )
     if status == 404:
         return ConfigError(
             f"Acumatica knows no {outcome.request.url.path} (404): check acumatica.url, .endpoint and .version; "
@@ -116,6 +119,8 @@ def _causes(body: Mapping[str, Any]) -> Iterator[str]:
     said = body.get("exceptionMessage") or body.get("message") or body.get("error_description")
     if isinstance(said, str):
         yield said
+    if isinstance(error := body.get("error"), Mapping):  # of a feed (§13.4)
+        yield from _causes(error)
     inner = body.get("innerException")
     if isinstance(inner, Mapping):
         yield from _causes(inner)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 Row = dict[str, Any]
+V = TypeVar("V", str, int)
 #: What a query may carry as it is.
 PLAIN = "',()/:$@"
 #: What surrounds the fields of every entity and says nothing about the record.
@@ -78,9 +79,9 @@ def encoded(params: Mapping[str, str]) -> str:
     return "&".join(f"{name}={quote_plus(value, safe=PLAIN)}" for name, value in params.items())
 
 
-def any_of(field: str, values: Iterable[str], room: int) -> Iterator[tuple[list[str], str]]:
+def any_of(field: str, values: Iterable[V], room: int) -> Iterator[tuple[list[V], str]]:
     """Filters that take any of the values: (values, filter), each filter within `room` characters once encoded."""
-    chunk: list[str] = []
+    chunk: list[V] = []
     length = 0
     for value in values:
         size = len(quote_plus(f"{field} eq {literal(value)} or ", safe=PLAIN))

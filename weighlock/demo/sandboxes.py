@@ -32,6 +32,7 @@ requests_per_minute = 6000
 overlap_seconds = 5
 customer = {{ every = 0.5 }}
 contact = {{ every = 0.5 }}
+feed = "off"
 
 [hubspot]
 url = "{hubspot}"

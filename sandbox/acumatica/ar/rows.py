@@ -141,6 +141,7 @@ def tran(document: Document, line: Line) -> Row:
         "BranchID": BRANCH,
         "CustomerID": document.customer,
         "InventoryID": None if line.item is None else 10_000 + sum(line.item.encode()),
+        "InventoryCD": line.item,  # no field of ARTran: where the item's number leads
         "Qty": line.qty,
         "UOM": line.uom,
         "CuryUnitPrice": line.price,
@@ -216,7 +217,7 @@ def shown(books: Books, rows: Rows, customers: dict[int, Row]) -> dict[str, Any]
         row = (rows.payment(one) if one.type.payment else {}) | (rows.invoice(one) if one.type.invoice else {})
         customer = customers.get(one.customer)
         row |= {"CustomerNoteID": customer["id"] if customer else None, "AcctCD": customer["CustomerID"] if customer else None}
-        row["Lines"] = [_plain(tran(one, line) | {"InventoryCD": line.item}) for line in one.lines]
+        row["Lines"] = [_plain(tran(one, line)) for line in one.lines]
         row["BillTo"] = None if one.bill_to is None else vars(one.bill_to)
         documents.append(_plain(row))
     return {

@@ -110,8 +110,9 @@ SETS = {
                 t="LastModifiedDateTime",
                 g="NoteID",
             ),
-            navs=TO_CUSTOMER,
+            navs=TO_CUSTOMER | {"InventoryItemByInventoryID": Nav("InventoryItem", lambda feeds, row: item(row))},
         ),
+        EntitySet("InventoryItem", ("InventoryCD",), fields_of(s="InventoryCD Descr", i="InventoryID"), space="IN"),
         EntitySet(
             "ARBalances",
             ("BranchID", "CustomerID", "CustomerLocationID"),
@@ -147,6 +148,12 @@ SETS = {
 BY_NAME = {name.lower(): one for one in SETS.values() for name in (one.name, one.full, one.alias) if name}
 
 
+def item(line: Row) -> Row | None:
+    """The item of a line."""
+    code = line["InventoryCD"]
+    return None if code is None else {"InventoryCD": code, "InventoryID": line["InventoryID"], "Descr": line["TranDesc"]}
+
+
 class Feeds:
     """The rows of every set as they are now."""
 
@@ -168,6 +175,7 @@ class Feeds:
             "ARBalances": self.rows.balances,
             "ARBalancesByBaseCuryID": self._by_currency,
             "ARContact": self._contacts,
+            "InventoryItem": self._items,
             "Customer": lambda: [self.account(row) for row in self.store.customers],
         }
         return sources[name]()
@@ -215,6 +223,11 @@ class Feeds:
     def _contacts(self) -> list[Row]:
         keys = [{"DocType": code, "RefNbr": number} for code, number in self.books.documents]
         return [row for row in map(self.bill_to, keys) if row is not None]
+
+    def _items(self) -> list[Row]:
+        """Those that stand on a line."""
+        found = {row["InventoryID"]: row for row in map(item, self.rows.lines()) if row is not None}
+        return list(found.values())
 
     def _by_currency(self) -> list[Row]:
         names = ("CustomerID", "CurrentBal", "TotalPrepayments", "UnreleasedBal")
