@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox.data import words
 from sandbox.data.book import Book, Row
-from sandbox.data.demo_portal import portal
+from sandbox.data.demo_portal import deals, portal
 
 FIRST_DAY = datetime(2023, 3, 1, tzinfo=UTC)
 # Many rows carry the very same stamp, as after an import: a page ends in the middle of them.
@@ -24,7 +24,8 @@ def demo(customers: int, contacts: int, seed: int, invoices: int = 0) -> Book:
     people = [contact(rng, rng.choice(rows) if rows else None, next(numbers), index) for index in range(contacts)]
     if contacts >= 100 and customers:
         spoil(rng, people, others)
-    return Book(rows, people, others, *portal(rng, rows, people), invoices=invoices, seed=seed)
+    companies, theirs = portal(rng, rows, people)
+    return Book(rows, people, others, companies, theirs, deals(companies, theirs), invoices=invoices, seed=seed)
 
 
 def note_id(rng: random.Random) -> str:

@@ -12,6 +12,15 @@ UNRELATED = (
     ("Gmail Users", "gmail.com"),
     ("No Domain Builders", None),
 )
+# name, pipeline, stage, company: of the firms, or counted from the end, where the others are
+DEALS = (
+    ("New signs", "default", "appointmentscheduled", -4),
+    ("Café refit", "75421903", "167482214", -3),
+    ("Coffee bar", "default", "closedlost", -3),
+    ("Spring order", "default", "closedwon", 0),
+    ("Warehouse roof", "75421903", "3f0c9a1e-6d3b-4f7a-9f55-0b7c1f2d8e41", 1),
+    ("Second store", "default", "contractsent", 0),
+)
 
 
 def portal(rng: random.Random, customers: list[Row], contacts: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -33,6 +42,27 @@ def portal(rng: random.Random, customers: list[Row], contacts: list[Row]) -> tup
         kept = {"name": name, "lifecyclestage": "lead", "description": "Not in the ERP."}
         companies.append({"properties": {**kept, "domain": other} if other else kept, "company": None})
     return companies, people(rng, contacts, places, len(companies) - len(UNRELATED))
+
+
+def deals(companies: list[Row], people: list[Row]) -> list[Row]:
+    """A handful: open and lost ones, and won ones of firms that are customers already, in both pipelines."""
+    strangers = len(companies) - len(UNRELATED)
+    contact = {row["company"]: place for place, row in reversed(list(enumerate(people))) if row["company"] is not None}
+    found: list[Row] = []
+    for number, (name, pipeline, stage, firm) in enumerate(DEALS, start=1):
+        company = firm if firm >= 0 else len(companies) + firm
+        if firm >= 0 and firm >= strangers:  # so few firms that none of them is there
+            continue
+        properties = {
+            "dealname": name,
+            "pipeline": pipeline,
+            "dealstage": stage,
+            "amount": str(number * 1250),
+            "deal_currency_code": "USD",
+            "closedate": f"2026-{number + 3:02d}-15T12:00:00Z",
+        }
+        found.append({"properties": properties, "company": company, "contact": contact.get(company)})
+    return found
 
 
 def plain_domain(row: Row) -> str | None:

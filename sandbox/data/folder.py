@@ -41,7 +41,8 @@ def folder(path: Path) -> Book:
         if row["BusinessAccount"] is not None and row["BusinessAccount"] not in known:
             raise BadData(f"contacts, row {number}: no customer or business account {row['BusinessAccount']!r}")
     companies = _portal(path, "hubspot_companies")
-    return Book(customers, contacts, accounts, companies, _people(path, companies))
+    people = _people(path, companies)
+    return Book(customers, contacts, accounts, companies, people, _deals(path, companies, people))
 
 
 def _entity(path: Path, name: str, entity: Entity) -> list[Row] | None:
@@ -157,15 +158,24 @@ def _portal(path: Path, name: str) -> list[Row]:
 
 def _people(path: Path, companies: list[Row]) -> list[Row]:
     """HubSpot contacts; `associated_company` names a company of the other file by its domain or its name."""
-    places: dict[str, int] = {}
-    for index, company in enumerate(companies):
-        for name in ("name", "domain"):
-            if name in company["properties"]:
-                places[company["properties"][name]] = index
     people = _portal(path, "hubspot_contacts")
-    for number, person in enumerate(people, start=1):
-        company = person["properties"].pop("associated_company", None)
-        if company is not None and company not in places:
-            raise BadData(f"hubspot_contacts, row {number}: no company with the domain or name {company!r}")
-        person["company"] = places.get(company)
+    _associate(people, "hubspot_contacts", "company", companies, ("name", "domain"))
     return people
+
+
+def _deals(path: Path, companies: list[Row], people: list[Row]) -> list[Row]:
+    """HubSpot deals; `associated_company` as for contacts, `associated_contact` names a contact by its e-mail address."""
+    deals = _portal(path, "hubspot_deals")
+    _associate(deals, "hubspot_deals", "company", companies, ("name", "domain"))
+    _associate(deals, "hubspot_deals", "contact", people, ("email",))
+    return deals
+
+
+def _associate(rows: list[Row], file: str, kind: str, others: list[Row], names: tuple[str, ...]) -> None:
+    """Puts the index of the named company or contact into each row."""
+    places = {other["properties"][name]: index for index, other in enumerate(others) for name in names if name in other["properties"]}
+    for number, row in enumerate(rows, start=1):
+        named = row["properties"].pop(f"associated_{kind}", None)
+        if named is not None and named not in places:
+            raise BadData(f"{file}, row {number}: no {kind} with the {' or '.join(reversed(names))} {named!r}")
+        row[kind] = places.get(named)

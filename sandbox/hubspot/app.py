@@ -16,7 +16,7 @@ from starlette.routing import Route
 from sandbox.control import Vendor
 from sandbox.data import Book
 from sandbox.data.credentials import HUBSPOT_TOKEN
-from sandbox.hubspot import account, associations, batch, objects, people, properties, search
+from sandbox.hubspot import account, associations, batch, objects, people, pipelines, properties, search
 from sandbox.hubspot.api import DATED, Api, Call, Handler, Needs, object_scopes
 from sandbox.hubspot.dump import dump
 from sandbox.hubspot.kinds import KIND, KINDS
@@ -99,6 +99,9 @@ def _paths() -> Iterator[tuple[str, str, Handler, Needs, str, str]]:
             crm_properties = f"/crm/properties/{version}" if dated else f"/crm/{version}/properties"
             for method, path, handler, needs in _PROPERTIES:
                 yield method, crm_properties + path, handler, needs, version, "general"
+            crm_pipelines = f"/crm/pipelines/{version}" if dated else f"/crm/{version}/pipelines"
+            for method, path, handler, needs in pipelines.ROUTES:
+                yield method, crm_pipelines + path, handler, needs, version, "general"
             yield "GET", f"/account-info/{version}/details", account.details, lambda call: [], version, "general"
 
 

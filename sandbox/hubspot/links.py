@@ -117,13 +117,13 @@ class Links:
         """A merge: the new record takes over the pairs of an old one; the old one's primary label drops if there is one already."""
         for other, types in list(self._pairs.get(old, {}).items()):
             self.part(old, other)
-            if other == new or other in self._pairs.get(new, {}):
+            if other == new:
                 continue
             primary = PRIMARY.get((new[0], other[0]))
             holder = other if new[0] == _COMPANY else new
             if primary is not None and self.primary(holder) is not None:
                 types -= {primary}
-            self._set(new, other, types)
+            self._set(new, other, self._pairs.get(new, {}).get(other, frozenset()) | types)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every pair once, for the dump: contacts before companies, invoices and deals before both, line items before all."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from sandbox.hubspot.draft import Draft
 from sandbox.hubspot.errors import ApiError, Json
-from sandbox.hubspot.kinds import COMPANIES, CONTACTS, Kind, kind_of
+from sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, Kind, kind_of
+from sandbox.hubspot.links import DEFAULT, PRIMARY
 from sandbox.hubspot.objects import commit, merge_records
 from sandbox.hubspot.portal import Portal, Record
 
@@ -17,15 +18,22 @@ _NOTES = ("Asked for samples", "Met at the trade fair", "Wants a call in spring"
 
 
 def edit(portal: Portal, request: dict[str, Any]) -> None:
-    """`{"entity", "key", "fields" | "delete" | "merge": id | "associate": company id}`, `{"entity", "create"}` or `{"random", "seed"}`.
+    """`{"entity", "key", "fields" | "delete" | "merge": id | "associate": id}`, `{"entity", "create"}` or `{"random", "seed"}`.
 
-    `key` is a record id or the record's Acumatica key. ValueError says what is wrong; then nothing has changed.
+    `associate` is a company, which becomes the primary one; `"with": "contact"` (deals): a contact. A deal is made with `"company"`
+    and `"contact"`, if they are given. Keys are record ids or Acumatica keys. ValueError says what is wrong; then nothing has changed.
     """
     try:
         if "random" in request:
             _random(portal, int(request["random"]), int(request.get("seed", 1)))
         elif "create" in request:
-            _create(portal, kind_of(str(request.get("entity"))), request["create"])
+            kind = kind_of(str(request.get("entity")))
+            others = [_find(portal, other, str(request[other.singular])) for other in (COMPANIES, CONTACTS) if other.singular in request]
+            for other in others:
+                _pair(kind, other.kind)
+            record = _create(portal, kind, request["create"])
+            for other in others:
+                _associate(portal, record, other)
         else:
             _change(portal, request)
     except ApiError as error:
@@ -47,10 +55,8 @@ def _change(portal: Portal, request: dict[str, Any]) -> None:
         portal.archive(record, "person")
     elif "merge" in request:
         merge_records(portal, record, _find(portal, kind, str(request["merge"])), "person")
-    elif "associate" in request and kind is CONTACTS:
-        company = _find(portal, COMPANIES, str(request["associate"]))
-        portal.relinked(portal.links.label(record.end, company.end, frozenset({1, 279})), "person")
-        portal.seeded_links.add((record.id, company.id))
+    elif "associate" in request and kind in (CONTACTS, DEALS):
+        _associate(portal, record, _find(portal, kind_of(str(request.get("with", "company"))), str(request["associate"])))
     elif "fields" in request:
         draft = Draft(portal, actor="person")
         draft.update(record, request["fields"])
@@ -58,6 +64,21 @@ def _change(portal: Portal, request: dict[str, Any]) -> None:
         portal.remember(record, request["fields"])
     else:
         raise ValueError("an edit has fields, create, delete, merge, associate or random")
+
+
+def _associate(portal: Portal, record: Record, other: Record) -> None:
+    """A company becomes the primary one."""
+    pair = _pair(record.kind, other.kind)
+    types = frozenset({DEFAULT[pair], PRIMARY.get(pair, DEFAULT[pair])})
+    portal.relinked(portal.links.label(record.end, other.end, types), "person")
+    if pair == (CONTACTS.name, COMPANIES.name):
+        portal.seeded_links.add((record.id, other.id))
+
+
+def _pair(one: Kind, other: Kind) -> tuple[str, str]:
+    if (one.name, other.name) not in DEFAULT:
+        raise ValueError(f"a {one.singular} has no association with a {other.singular}")
+    return one.name, other.name
 
 
 def _find(portal: Portal, kind: Kind, key: str) -> Record:

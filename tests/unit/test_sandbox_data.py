@@ -142,7 +142,7 @@ def test_a_folder_of_csv(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_json(tmp_path: Path) -> None:
-    """JSON may nest; times without an offset are UTC; HubSpot's contacts name their company by its domain or name."""
+    """JSON may nest; times without an offset are UTC; HubSpot's contacts name their company by its domain or name, deals too."""
     firms = [{"CustomerID": "A", "LastModifiedDateTime": "2025-03-04T05:06:07.8", "MainContact": {"Email": "a@a.example"}}]
     files = {
         "customers": firms,
@@ -150,6 +150,7 @@ def test_a_folder_of_json(tmp_path: Path) -> None:
         "contacts": [{"ContactID": 5, "BusinessAccount": "V"}],
         "hubspot_companies": [{"name": "Other", "domain": None}, {"name": "A Inc", "domain": "www.a.example"}],
         "hubspot_contacts": [{"email": "B@a.example", "associated_company": "www.a.example"}, {"email": "c@a.example"}],
+        "hubspot_deals": [{"dealname": "D", "associated_company": "Other", "associated_contact": "c@a.example"}, {"dealname": "E"}],
     }
     for name, rows in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(rows), "utf-8")
@@ -161,6 +162,8 @@ def test_a_folder_of_json(tmp_path: Path) -> None:
     assert book.hubspot_companies[0] == {"properties": {"name": "Other"}, "company": None}
     assert [person["company"] for person in book.hubspot_contacts] == [1, None]
     assert book.hubspot_contacts[0]["properties"] == {"email": "B@a.example"}
+    assert book.hubspot_deals[0] == {"properties": {"dealname": "D"}, "company": 0, "contact": 1}
+    assert (book.hubspot_deals[1]["company"], book.hubspot_deals[1]["contact"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,7 @@ def test_a_folder_of_json(tmp_path: Path) -> None:
         ("customers.csv", {"CustomerID": "A", "CreditLimit": "much"}, "'much' is no decimal"),
         ("contacts.csv", {"BusinessAccount": "NOBODY"}, "no customer or business account 'NOBODY'"),
         ("hubspot_contacts.csv", {"email": "a@a.example", "associated_company": "B"}, "no company with the domain or name 'B'"),
+        ("hubspot_deals.csv", {"dealname": "D", "associated_contact": "b"}, "no contact with the email 'b'"),
         ("customers.json", {"CustomerID": "A"}, "keep one"),
     ],
 )
