@@ -108,6 +108,11 @@ class Wish(Record):
     source_at: Instant
     trace: str
 
+    @property
+    def further(self) -> bool:
+        """It refers to its own subject: it adds to a record that another facet makes."""
+        return any(one.ref == self.subject for one in self.references)
+
 
 class FacetState(Record):
     version: int

@@ -148,16 +148,18 @@ class Sink:
         if lane.stale:
             lane.recover()
             return []  # what was read is read again
-        if lane.unsure:
-            lane.catch_up()
+        if lane.watch.unsure:
+            lane.watch.catch_up()
         else:
-            lane.release([one.ref for one in arrivals if one.system == self.target.system and one.peer is not None])
+            there = [one.ref for one in arrivals if one.system == self.target.system and one.peer is not None]
+            lane.watch.release(there)
+            lane.watch.complete(there)
             for one in arrivals:
-                lane.contest(one.ref, one.peer)
-                lane.follow(one)
+                lane.watch.contest(one.ref, one.peer)
+                lane.watch.follow(one)
         release_due(lane)
         if expire:
-            lane.expire()
+            lane.watch.expire()
         return lane.tenure.batches(messages)
 
     def _step(self, batches: Sequence[tuple[Lane, list[Any]]]) -> None:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from schemas.records import Wish, now
 from sinks.attempts import GivenUp, backoff
-from sinks.contract import Answer, Postponed, Resolved, Unlinked
+from sinks.contract import Answer, Gone, Postponed, Resolved, Unlinked
 from sinks.creates import intend
 from sinks.intents import Intent
 from sinks.lane import Portion
@@ -120,9 +120,12 @@ class Calls:
             if isinstance(answer, Unlinked):
                 entries.unlinked(one)
                 continue
+            if isinstance(answer, Gone):
+                portion.lane.watch.make_again(one.wish, entries)
+                continue
             if not answer.linked and portion.lane.link_is_new(one.wish, answer):
                 entries.link(one.wish, answer)
-            entries.written(one, verdict.hash, answer)
+            entries.written(one, verdict, answer)
 
     def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
         self._patience = PATIENCE if len(group) > 1 else 1

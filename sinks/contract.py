@@ -22,6 +22,7 @@ class Resolved:
     `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
     `again`: what it asks for was written before, and a call that came late may have gone over it, and associated it with `strays`.
     `intent`: a call that nobody knows the answer of may have made its record, or may make it until the intent is over (sinks/intents.py).
+    `arrived`: all that it asks for is there, but for what these references, which are optional, name.
     """
 
     wish: Wish
@@ -33,16 +34,23 @@ class Resolved:
     again: bool = False
     strays: frozenset[str] = frozenset()
     intent: Intent | None = None
+    arrived: frozenset[str] = frozenset()
+
+    @property
+    def further(self) -> bool:
+        """It adds to a record that another facet makes."""
+        return self.wish.further
 
 
 @dataclass(frozen=True)
 class Written:
     """The target holds the wish, in the record `id`. `origin`: created, adopted or known; `note` is a sentence for the audit.
-    `linked`: the links say so already, whatever else they say, and stay as they are."""
+    `linked`: the links say so already, whatever else they say, and stay as they are.
+    `associations`: all that we made of that record, by name; None: those of before."""
 
     id: str
     origin: str
-    associations: Mapping[str, str] = field(default_factory=dict)
+    associations: Mapping[str, str] | None = None
     note: str | None = None
     linked: bool = False
 
@@ -59,7 +67,12 @@ class Postponed:
     reason: str
 
 
-Answer = Written | Unlinked | Postponed | RejectedError
+@dataclass(frozen=True)
+class Gone:
+    """The record to which the wish was to be added is not there any more: the facet that makes it comes first."""
+
+
+Answer = Written | Unlinked | Postponed | Gone | RejectedError
 
 
 class Ask(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from schemas.headers import Passage, new_trace
@@ -11,7 +11,7 @@ from schemas.refs import Ref, link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
 from sinks.intents import Intent
-from sinks.ledger import Ledger, Received
+from sinks.ledger import Ledger, Received, Verdict
 from weighlock.errors import RejectedError, brief
 from weighlock.kafka.wire import Outgoing
 
@@ -75,31 +75,31 @@ class Entries:
         )
         self._add(AUDIT, wish.subject, said, wish)
 
-    def written(self, received: Received, hash: str | None, answer: Written) -> None:
-        """The ledger entry and the audit: `rewritten` where it was `written` before, for a change ends only once."""
+    def written(self, received: Received, verdict: Verdict, answer: Written) -> None:
+        """The ledger entry and the audit: `rewritten` where it was `written` before, for a change ends only once. What waited for this very
+        record goes on."""
         wish = received.wish
         before = self._result(wish)
         target = str(Ref(self.system, wish.object, answer.id))
         state = before.facets.get(wish.facet)
         facets = dict(before.facets)
         if state is None or wish.version >= state.version:
-            facets[wish.facet] = FacetState(version=wish.version, hash=hash, outcome="written", at=now(), offset=received.offset)
-        self._changed_results[wish.subject] = before.model_copy(
-            update={
-                "target": target,
-                "facets": facets,
-                "associations": dict(answer.associations),
-                "intent": None,
-                "at": now(),
-                "trace": wish.trace,
-            }
-        )
+            facets[wish.facet] = FacetState(version=wish.version, hash=verdict.hash, outcome="written", at=now(), offset=received.offset)
+        associations = before.associations if answer.associations is None else dict(answer.associations)
+        if wish.further:  # the record that it was added to, under the object's own name
+            associations = {**associations, wish.object: answer.id}
+        missing = sorted({*before.missing} - {one.ref for one in wish.references} | {*verdict.absent})
+        changed = {"target": target, "facets": facets, "associations": associations, "missing": missing, "intent": None}
+        self._changed_results[wish.subject] = before.model_copy(update={**changed, "at": now(), "trace": wish.trace})
         note = answer.note
         if before.target not in (None, target):
             note = f"{note + '; ' if note else ''}was {before.target} before"
-        told = received.again and state is not None and state.offset is not None and wish.version <= state.version
+        told = (received.again or verdict.arrived) and state is not None and state.offset is not None and wish.version <= state.version
         self.audit(wish, "rewritten" if told else "written", f"{answer.origin}{': ' + note if note else ''}", target)
         self._settle_waiting(wish)
+        waiting = self._waiting_of(wish.subject)
+        if waiting is not None and not wish.further and all(one.further for one in waiting.wishes):
+            self.released(waiting, "it is there")
 
     def link(self, wish: Wish, answer: Written) -> None:
         """Both ends, so that either finds the other."""
@@ -148,7 +148,7 @@ class Entries:
         before = self._result(wish)
         state = before.facets[wish.facet]
         if wish.version > state.version:
-            moved = state.model_copy(update={"version": wish.version, "hash": hash})
+            moved = state.model_copy(update={"version": wish.version, "hash": hash, "offset": received.offset})
             self._changed_results[wish.subject] = before.model_copy(update={"facets": {**before.facets, wish.facet: moved}})
         self.audit(wish, "unchanged", target=before.target)
         self._settle_waiting(wish)
@@ -160,9 +160,20 @@ class Entries:
         for one in older:
             self.audit(one, "superseded", f"by version {wish.version} while it waited")
         wishes = [one for one in held if one.facet != wish.facet] + [wish]
+        self.audit(wish, "waiting", why or f"for {missing} to be in {self.system}")
+        if before and wish.further and missing == wish.subject:  # and that one for what it waits for
+            missing = before.waits_for
         since = before.since if before and before.waits_for == missing else now()
         self._changed_waiting[wish.subject] = Waiting(subject=wish.subject, waits_for=missing, since=since, wishes=wishes)
-        self.audit(wish, "waiting", why or f"for {missing} to be in {self.system}")
+
+    def completed(self, wish: Wish, because: str) -> None:
+        """What was written without an optional reference goes back to the end of upserts, for that one is there now."""
+        self._add(self.upserts, wish.subject, wish, wish)
+        self.audit(wish, "released", because)
+
+    def no_longer_without(self, subject: str, refs: Collection[str]) -> None:
+        before = self._changed_results.get(subject) or self._ledger.results[subject]
+        self._changed_results[subject] = before.model_copy(update={"missing": [ref for ref in before.missing if ref not in refs]})
 
     def released(self, waiting: Waiting, because: str) -> None:
         """Its wishes go back to the end of upserts, in the order of their versions, and are judged like any other there."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from schemas.records import Wish
-from sinks.contract import Answer, Ask, Claims, Resolved, Unlinked, Written
+from sinks.contract import Answer, Ask, Claims, Gone, Resolved, Unlinked, Written
 from sinks.hubspot_aliases import Aliases
 from sinks.hubspot_companions import BEFORE, Companions
 from sinks.hubspot_match import Matcher, portions
@@ -56,12 +56,14 @@ class Writer:
     def write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
         if not wishes:
             return {}
-        usual = [one for one in wishes if one.decided is None]
+        usual = [one for one in wishes if one.decided is None and not one.further]
+        further = self._matcher.match_further([one for one in wishes if one.decided is None and one.further])
         known = self._matcher.match_known([one for one in usual if one.written is not None])
         new = self._matcher.match([one for one in usual if one.written is None])
         clash = [new.adopt.pop(id) for id in known.adopt if id in new.adopt]
         answers: dict[str, Answer] = known.refused | new.refused | self._follow([one for one in wishes if one.decided is not None])
         answers |= self._adopt(known.adopt | new.adopt)
+        answers |= self._adopt(further.adopt, "known") | {one.wish.subject: Gone() for one in further.gone}
         answers |= self._upsert([*known.upsert, *new.upsert])
         answers |= self._settle_conflicts(usual, answers)
         if self._kind == "contact":
@@ -88,13 +90,13 @@ class Writer:
             answers |= {one.wish.subject: _answer(one, found[one.wish.key_value]) for one in some}
         return answers
 
-    def _adopt(self, adopt: Mapping[str, Resolved]) -> dict[str, Answer]:
+    def _adopt(self, adopt: Mapping[str, Resolved], origin: str = "adopted") -> dict[str, Answer]:
         """By record id, our key with the rest: from then on the record is ours."""
         answers: dict[str, Answer] = {}
         for some in portions(list(adopt.items()), BATCH):
             rows = {id: {**_properties(one.wish), **self._company_before(id, one)} for id, one in some}
             found = self._ask(partial(self._client.update, self._kind, rows), [one.wish for _, one in some])
-            answers |= {one.wish.subject: _answer(one, found[id], "adopted") for id, one in some}
+            answers |= {one.wish.subject: _answer(one, found[id], origin) for id, one in some}
         return answers
 
     def _company_before(self, id: str, one: Resolved) -> dict[str, str | None]:

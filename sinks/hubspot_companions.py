@@ -10,6 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from schemas.records import Wish
+from schemas.refs import Ref
 from sinks.contract import Answer, Ask, Resolved, Written
 from sinks.hubspot_match import MERGED, portions
 from weighlock.clients.hubspot import BATCH, PAIRED, PAIRS, HubSpot
@@ -46,9 +47,10 @@ class Companions:
             old = one.associations.get("company") if answer.id == one.written else None
             new = one.references.get("company")
             done[one.wish.subject] = Written(answer.id, answer.origin, {} if new is None else {"company": new}, answer.note)
+            strays = {Ref.parse(ref).id for ref in one.strays if Ref.parse(ref).entity == "company"}
             if new is not None and (new != old or one.again):
                 make[answer.id, new] = one
-            drop |= {(answer.id, gone): one for gone in {old, *one.strays} - {new} if gone is not None}
+            drop |= {(answer.id, gone): one for gone in {old, *strays} - {new} if gone is not None}
         done |= self._make(make)
         self._part({pair: one.wish for pair, one in drop.items() if isinstance(done[one.wish.subject], Written)}, make)
         return done

@@ -31,12 +31,13 @@ T = TypeVar("T")
 
 @dataclass
 class Places:
-    """Where each wish goes: by key, onto a candidate (record id first), back, or into a later round."""
+    """Where each wish goes: by key, onto a candidate (record id first), back, or into a later round; `gone`: its record is not there."""
 
     upsert: list[Resolved] = field(default_factory=list)
     adopt: dict[str, Resolved] = field(default_factory=dict)
     refused: dict[str, RejectedError] = field(default_factory=dict)
     later: list[Resolved] = field(default_factory=list)
+    gone: list[Resolved] = field(default_factory=list)
 
 
 class Matcher:
@@ -111,6 +112,22 @@ class Matcher:
                 places.upsert.append(one)
             elif item.id in places.adopt:
                 places.later.append(one)
+            else:
+                places.adopt[item.id] = one
+        return places
+
+    def match_further(self, wishes: Sequence[Resolved]) -> Places:
+        """Those that add to a record that another facet made: by its id, if it still is ours. None of them makes one or looks for one."""
+        places = Places()
+        if not wishes:
+            return places
+        key = wishes[0].wish.key_property
+        made = [id for id in map(_made, wishes) if id]
+        found = {id: item for item in self.read(made, key, MERGED) for id in item.ids()}
+        for one in wishes:
+            item = found.get(_made(one))
+            if item is None or self.owner(item, one) is not None or item.id in places.adopt:
+                places.gone.append(one)
             else:
                 places.adopt[item.id] = one
         return places
@@ -217,6 +234,10 @@ class Matcher:
             found += self._ask(partial(self._client.read, self._kind, some, properties, by), ())
         self.companies |= {item.id: company for item in found if (company := item.properties.get(COMPANY))}
         return list({item.id: item for item in found}.values())
+
+
+def _made(one: Resolved) -> str:
+    return one.written or one.linked or ""
 
 
 def _fitting(domains: Sequence[str]) -> Iterator[list[str]]:

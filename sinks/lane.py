@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -19,12 +19,12 @@ from sinks.creates import intent_of
 from sinks.entries import Entries
 from sinks.inbox import Inbox
 from sinks.ledger import Fate, Ledger, Received, Verdict, fold
-from sinks.links import Arrival
 from sinks.loop import Loop
 from sinks.member import Moved, Place
 from sinks.patience import bounded
 from sinks.tenure import Tenure
 from sinks.transactions import Transactions
+from sinks.watch import Watch
 from weighlock import failpoints
 from weighlock.errors import RejectedError, TransientError
 
@@ -54,15 +54,14 @@ class Lane:
         self.loop, self.partition = loop, partition
         self.system = loop.target.system
         self.upserts, self.results, self.waiting = (by_name(f"{kind}.{self.system}") for kind in ("upserts", "results", "waiting"))
-        self._inbox = Inbox(loop.wire, self.upserts, partition, loop.target.objects)
+        self.inbox = Inbox(loop.wire, self.upserts, partition, loop.target.objects)
         self.live = True
         self.broken = False  # the end of its last transaction is unknown: to be opened anew
         self.stale = False  # something read was not done: to be rewound
-        self.unsure = True  # links may have come that nobody saw
+        self.watch = Watch(self)
         self.ledger = Ledger()
         self._doubtful: list[Wish] = []  # written perhaps, while the partition was perhaps another's
         self._undecided = 0  # so many times in a row nobody could say where the group stands
-        self._inherited = False  # results of the owner before may be in doubt
         self.tenure = Tenure(loop.batch, loop.target.longest_call)
 
     def take(self) -> int:
@@ -70,7 +69,7 @@ class Lane:
         self.open()
         at, end, clean = self._committed()
         self.tenure.begin(at, end, clean)
-        self._inherited = True
+        self.watch.inherited = True
         known, waiting = len(self.ledger.results), len(self.ledger.waiting)
         log.info("partition taken", partition=self.partition, known=known, waiting=waiting, at=at, clean=clean)
         return at
@@ -96,7 +95,7 @@ class Lane:
         self._transactions = Transactions(self.loop.wire, f"sink.{self.system}.{self.partition}", written, self.loop.stop)
         self._transactions.open()  # the last owner's open transaction ends now: nothing is pending any more
         self.ledger = bounded("reading the ledger", self._read, self.loop.stop, LONG)
-        self.unsure = True
+        self.watch.unsure = True
 
     def _read(self) -> Ledger:
         ledger, wire = Ledger(), self.loop.wire
@@ -124,7 +123,7 @@ class Lane:
             self.broken = False
         at = self._committed().at
         member.seek(self.at(at))
-        self.stale, self.unsure = False, True
+        self.stale, self.watch.unsure = False, True
         self.tenure.resume(at)
 
     def give_away(self) -> int | None:
@@ -135,7 +134,7 @@ class Lane:
         self.loop.again.owe(self._doubtful)
         self._doubtful.clear()
         self.loop.again.hand_over(self._is_mine, self._doubt_recorded)
-        return None if self.stale or self.broken or self._inherited else self.tenure.clean
+        return None if self.stale or self.broken or self.watch.inherited else self.tenure.clean
 
     def _is_mine(self, subject: str) -> bool:
         return self.loop.wire.partition(self.upserts, subject) == self.partition
@@ -192,66 +191,14 @@ class Lane:
             associations=known.associations if known else {},
             again=one.again,
             intent=intent_of(self.ledger, wish.subject),
-            strays=frozenset(Ref.parse(peer).id for ref in strays if (peer := self.loop.links.peer(ref, self.system)) is not None),
+            strays=frozenset(peer for ref in strays if (peer := self.loop.links.peer(ref, self.system)) is not None),
+            arrived=verdict.arrived,
         )
 
     def link_is_new(self, wish: Wish, answer: Written) -> bool:
         target = str(Ref(self.system, wish.object, answer.id))
         links, own = self.loop.links, Ref.parse(wish.subject).system
         return links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject
-
-    def release(self, refs: Sequence[str]) -> None:
-        """What waits for one of these goes back to upserts."""
-        entries = Entries(self.system, self.ledger)
-        subjects = dict.fromkeys(subject for ref in refs for subject in self.ledger.waiting_for(ref))
-        for subject in list(subjects)[: self.loop.batch]:
-            waiting = self.ledger.waiting[subject]
-            entries.released(waiting, f"{waiting.waits_for} is there")
-        if subjects:
-            self.transact(entries, None)
-        if len(subjects) > self.loop.batch:
-            self.release(refs)
-
-    def catch_up(self) -> None:
-        """All that waits, and all that we wrote, is held against the links as they are now. What the owner before left in doubt is ours."""
-        if self._inherited:
-            doubts = {result.subject: result.doubt for result in self.ledger.results.values() if result.doubt is not None}
-            for wish in self._inbox.last_written(self.ledger, *doubts):
-                self.loop.again.doubt([wish], doubts[wish.subject].until, doubts[wish.subject].references)
-            self._inherited = False
-        refs = self.ledger.awaited()
-        self.release([ref for ref in sorted(refs) if self._resolve(ref) is not None])
-        for result in list(self.ledger.results.values()):
-            if result.target is not None:
-                self.contest(result.target, self.loop.links.peer(result.target, Ref.parse(result.subject).system))
-        self.unsure = False
-
-    def contest(self, target: str, peer: str | None) -> None:
-        """A link gives the record that we wrote this subject into to another one: two processes may have adopted it at the same time.
-        Written again by its key, each of them gets or keeps one of its own."""
-        subject = self.ledger.holder(target)
-        if subject is not None and peer is not None and peer != subject and Ref.parse(peer).system == Ref.parse(subject).system:
-            log.warning("a record is claimed twice", target=target, one=subject, other=peer)
-            self.loop.again.owe(self._inbox.last_written(self.ledger, subject))
-
-    def follow(self, arrival: Arrival) -> None:
-        """A record is another one of the target's from now on: what we associated with the one before moves along."""
-        if arrival.system != self.system or arrival.peer is None or arrival.was in (None, arrival.peer):
-            return
-        before, system = Ref.parse(arrival.was or "").id, Ref.parse(arrival.ref).system
-        held = [result for result in self.ledger.results.values() if before in result.associations.values()]
-        moved = [result.subject for result in held if Ref.parse(result.subject).system == system]
-        self.loop.again.owe(self._inbox.last_written(self.ledger, *moved))
-
-    def expire(self) -> None:
-        """What waited longer than the limit becomes a dead letter."""
-        hours = self.loop.wire.settings.wait_limit_hours
-        overdue = self.ledger.overdue(now() - timedelta(hours=hours))
-        entries = Entries(self.system, self.ledger)
-        for waiting in overdue:
-            entries.expired(waiting, f"waited {hours:g} hours for {waiting.waits_for} to be in {self.system}")
-        if overdue:
-            self.transact(entries, None)
 
     def transact(self, entries: Entries, offset: int | None) -> None:
         """All of it or nothing, and the consumer's offset with it (None: the offset stays)."""
@@ -271,7 +218,7 @@ class Lane:
 
     def _receive(self, message: Any, entries: Entries) -> Received | None:
         try:
-            return self._inbox.receive(message, self.ledger)
+            return self.inbox.receive(message, self.ledger)
         except (Undecodable, RejectedError) as error:
             entries.dead_letter(message, None, error)
             return None
@@ -279,7 +226,7 @@ class Lane:
     def _judge(self, newest: Sequence[Received], entries: Entries) -> list[tuple[Received, Verdict]]:
         todo: list[tuple[Received, Verdict]] = []
         for one in newest:
-            verdict = self.ledger.judge(one, self._resolve)
+            verdict = self.ledger.judge(one, self.resolve)
             if verdict.fate is Fate.WRITE:
                 todo.append((one, verdict))
             elif verdict.fate is Fate.SUPERSEDED:
@@ -290,6 +237,6 @@ class Lane:
                 entries.waits(one.wish, verdict.missing)
         return todo
 
-    def _resolve(self, ref: str) -> str | None:
+    def resolve(self, ref: str) -> str | None:
         peer = self.loop.links.peer(ref, self.system)
         return Ref.parse(peer).id if peer is not None else None

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.records import Doubt, FacetState, Result, Waiting, Wish
+from schemas.refs import Ref
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,17 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`references`: the target's id for each name; `missing`: the ref whose link is not there (WAITING); `hash` is of what to write."""
+    """`references`: the target's id for each name; `missing`: the ref whose link is not there (WAITING); `hash` is of what to write.
+
+    `absent`: refs of optional references that are not there; `arrived`: the names of those that have come since, where all else is written.
+    """
 
     fate: Fate
     references: Mapping[str, str] = field(default_factory=dict)
     missing: str | None = None
     hash: str | None = None
+    absent: tuple[str, ...] = ()
+    arrived: frozenset[str] = frozenset()
 
 
 def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
@@ -70,8 +76,9 @@ def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
 
 
 def digest(wish: Wish, references: Mapping[str, str]) -> str:
-    """Equal for two wishes that ask for the same: object, key, properties and resolved references."""
-    asked = [wish.object, wish.key_property, wish.key_value, dict(wish.properties), dict(references)]
+    """Equal for two wishes that ask for the same: object, key, properties, resolved references and parts."""
+    asked: list[Any] = [wish.object, wish.key_property, wish.key_value, dict(wish.properties), dict(references)]
+    asked += [[part.key, part.properties] for part in wish.parts]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -83,9 +90,15 @@ class Ledger:
         self.waiting: dict[str, Waiting] = {}
         self._waiting_for: dict[str, set[str]] = defaultdict(set)
         self._postponed: set[str] = set()
+        self._without: dict[str, set[str]] = defaultdict(set)
         self._by_target: dict[str, str] = {}
 
     def put_result(self, result: Result) -> None:
+        before = self.results.get(result.subject)
+        for ref in before.missing if before else ():
+            self._without[ref].discard(result.subject)
+        for ref in result.missing:
+            self._without[ref].add(result.subject)
         self.results[result.subject] = result
         if result.target is not None:
             self._by_target[result.target] = result.subject
@@ -95,7 +108,8 @@ class Ledger:
             self._waiting_for[reference].discard(subject)
         self._postponed.discard(subject)
         if waiting is not None:
-            self._postponed |= {subject} if waiting.waits_for == subject else set()
+            if waiting.waits_for == subject and not all(wish.further for wish in waiting.wishes):
+                self._postponed.add(subject)
             self.waiting[subject] = waiting
             for reference in _references(waiting):
                 self._waiting_for[reference].add(subject)
@@ -109,7 +123,7 @@ class Ledger:
         return next((wish for wish in found.wishes if wish.facet == facet), None) if found else None
 
     def waiting_for(self, ref: str) -> list[str]:
-        """The subjects with a wish that refers to `ref`."""
+        """The subjects with a wish that cannot do without `ref`."""
         return sorted(self._waiting_for.get(ref, ()))
 
     def awaited(self) -> set[str]:
@@ -119,6 +133,10 @@ class Ledger:
     def postponed(self) -> list[Waiting]:
         """What waits for itself: until it is known whether its record was made."""
         return [self.waiting[subject] for subject in sorted(self._postponed)]
+
+    def without(self, ref: str) -> list[str]:
+        """The subjects that were written without `ref`."""
+        return sorted(self._without.get(ref, ()))
 
     def overdue(self, since_before: datetime) -> list[Waiting]:
         return [waiting for waiting in self.waiting.values() if waiting.since < since_before]
@@ -136,19 +154,39 @@ class Ledger:
         older = (state is not None and wish.version < state.version) or (waits is not None and wish.version < waits.version)
         if older and not received.again:
             return Verdict(Fate.SUPERSEDED)
-        references = {}
+        references, absent = {}, []
         for reference in wish.references:
-            found = resolve(reference.ref)
-            if found is None:
+            found = self._own(reference.ref) if reference.ref == wish.subject else None
+            found = found or resolve(reference.ref)
+            if found is not None:
+                references[reference.name] = found
+            elif reference.optional:
+                absent.append(reference.ref)
+            else:
                 return Verdict(Fate.SUPERSEDED) if older else Verdict(Fate.WAITING, missing=reference.ref)
-            references[reference.name] = found
         own = digest(wish, references)
         same = state is not None and state.hash == own and (state.outcome == "written" or state.version == wish.version)
-        return Verdict(Fate.UNCHANGED if same and not received.again else Fate.WRITE, references, hash=own)
+        if same and not received.again:
+            return Verdict(Fate.UNCHANGED, references, hash=own)
+        arrived = frozenset() if received.again or received.decided is not None else self._arrived(wish, references)
+        return Verdict(Fate.WRITE, references, hash=own, absent=tuple(absent), arrived=arrived)
+
+    def _own(self, subject: str) -> str | None:
+        """The id of the record that is the subject's; what the links say of it may be behind."""
+        result = self.results.get(subject)
+        return Ref.parse(result.target).id if result is not None and result.target is not None else None
+
+    def _arrived(self, wish: Wish, references: Mapping[str, str]) -> frozenset[str]:
+        result, state = self.results.get(wish.subject), self.state(wish.subject, wish.facet)
+        if result is None or result.target is None or state is None or state.outcome != "written":
+            return frozenset()
+        names = {one.name for one in wish.references if one.optional and one.name in references} - result.associations.keys()
+        before = digest(wish, {name: id for name, id in references.items() if name not in names})
+        return frozenset(names) if names and before == state.hash else frozenset()
 
 
 def _references(waiting: Waiting | None) -> Iterator[str]:
     if waiting is not None:
         yield waiting.waits_for
         for wish in waiting.wishes:
-            yield from (reference.ref for reference in wish.references)
+            yield from (reference.ref for reference in wish.references if not reference.optional)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.records import DeadLetter, Wish
-from sinks.contract import Answer, Ask, Claims, Resolved, Written
+from sinks.contract import Answer, Ask, Claims, Gone, Resolved, Written
 from tests.integration.sink_kit import Desk, company, eventually
 from weighlock.errors import RejectedError
 
@@ -20,6 +20,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.held: dict[str, Resolved] = {}
+        self.facets: dict[tuple[str, str], Resolved] = {}
+        self.ids: dict[str, str] = {}
         self.batches: list[list[str]] = []
         self.refused: dict[str, RejectedError] = {}
         self.trouble: Callable[[Sequence[Resolved]], None] = lambda wishes: None
@@ -37,10 +39,20 @@ class Memory:
         self.batches.append([one.wish.subject for one in wishes])
         self.trouble(wishes)
         good = [one for one in wishes if one.wish.subject not in self.refused]
+        gone = {one.wish.subject: Gone() for one in good if one.further and one.written != self.id_of(one.wish)}
+        good = [one for one in good if one.wish.subject not in gone]
         self.held |= {one.wish.subject: one for one in good}
+        self.facets |= {(one.wish.subject, one.wish.facet): one for one in good}
         if self.afterwards is not None:
             raise self.afterwards
-        return {one.wish.subject: Written(one.wish.subject[-4:], "created") for one in good} | self.refused
+        return {one.wish.subject: Written(self.id_of(one.wish), "created", self._associated(one)) for one in good} | self.refused | gone
+
+    def id_of(self, wish: Wish) -> str:
+        """Of its record; `ids` makes it another one."""
+        return self.ids.get(wish.subject, wish.subject[-4:])
+
+    def _associated(self, one: Resolved) -> Mapping[str, str] | None:
+        return None if one.further else {**one.associations, **one.references}
 
     def calls_for(self, wish: Wish) -> int:
         return sum(wish.subject in batch for batch in self.batches)

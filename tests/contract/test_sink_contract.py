@@ -255,7 +255,7 @@ def test_what_a_late_call_may_have_associated(bench: Bench) -> None:
     bench.until_events(contact(m, 0, None), written=2, rewritten=1)
     held = bench.target.held[contact(m, 0, None).subject]
     before, after = (company(n, 0).subject[-4:] for n in (one, two))
-    assert (held.again, held.references, held.strays) == (True, {"company": after}, {before})
+    assert (held.again, held.references, held.strays) == (True, {"company": after}, {f"hubspot:company:{before}"})
 
 
 def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:

@@ -263,6 +263,13 @@ def company(number: int, version: int, **properties: str | None) -> Wish:
     return _wish(table.COMPANY, ref, version, own, "domain")
 
 
+def receivables(number: int, version: int, **properties: str | None) -> Wish:
+    """The wish for another facet of the same company: it waits until that is there."""
+    profile = company(number, version)
+    party = [Reference(name="company", ref=profile.subject)]
+    return profile.model_copy(update={"facet": "receivables", "properties": properties, "matches": [], "references": party})
+
+
 def contact(number: int, version: int, of: int | None, **properties: str | None) -> Wish:
     """The wish for one contact of customer `of`; its e-mail is its first match."""
     ref = f"acumatica:contact:00000000-0000-0000-0001-{number:012d}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import FacetState, Reference, Result, Waiting, Wish
+from schemas.records import FacetState, Part, Reference, Result, Waiting, Wish
 from sinks.ledger import Fate, Ledger, Received, digest, fold
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -126,3 +126,40 @@ def test_fold_loses_nothing(asked: list[tuple[str, str, int, bool]]) -> None:
         same = [other for other in received if other.facet == one.facet]
         assert (one.wish.version, one.offset) == max((other.wish.version, other.offset) for other in same)
         assert one.again == any(other.again for other in same)
+
+
+def test_an_optional_reference_is_content_when_it_comes() -> None:
+    """Absent, it keeps nothing from being written; there, it is told as all that is new, unless something else is too."""
+    friend = Reference(name="friend", ref="acumatica:customer:8", optional=True)
+    held, one = Ledger(), wish(1, refs=("acumatica:customer:7",))
+    one = one.model_copy(update={"references": [*one.references, friend]})
+    links = {"acumatica:customer:7": "9"}
+    verdict = held.judge(Received(one, 1), links.get)
+    assert (verdict.fate, verdict.absent, verdict.arrived) == (Fate.WRITE, (friend.ref,), frozenset())
+    state = FacetState(version=1, hash=verdict.hash, outcome="written", at=AT, offset=0)
+    result = Result(subject=SUBJECT, object="contact", target="hubspot:contact:5", facets={"profile": state}, at=AT, trace="t")
+    held.put_result(result.model_copy(update={"associations": {"company": "9"}, "missing": [friend.ref]}))
+    assert held.without(friend.ref) == [SUBJECT]
+    assert held.judge(Received(one, 1), links.get).fate is Fate.UNCHANGED
+    links[friend.ref] = "10"
+    assert held.judge(Received(one, 1), links.get).arrived == {"friend"}
+    assert held.judge(Received(one, 1, again=True), links.get).arrived == frozenset()
+    other = one.model_copy(update={"properties": {"name": "other"}})
+    assert (held.judge(Received(other, 1), links.get).fate, held.judge(Received(other, 1), links.get).arrived) == (Fate.WRITE, frozenset())
+    held.put_result(result)
+    assert held.without(friend.ref) == []
+
+
+def test_parts_are_content() -> None:
+    """Another part, or the same ones in another order, is another content; a wish without any asks for what it always asked for."""
+    one, two = (Part(key=key, properties={"quantity": key}) for key in "12")
+    hashes = {digest(wish(1).model_copy(update={"parts": parts}), {}) for parts in ([], [one], [one, two], [two, one])}
+    assert len(hashes) == 4
+    assert digest(wish(1), {}) == "7a2959b5f26f5cf92826e1ea27d6491df6d864180560307c31232ccba20207ff"
+
+
+def test_a_record_knows_itself() -> None:
+    """A reference to its own subject is resolved by the ledger, whatever the links say of it."""
+    own = wish(2, refs=(SUBJECT,), facet="further")
+    assert ledger(version=1).judge(Received(own, 1), {}.get).references == {"company": "5"}
+    assert fate(Ledger(), own) is Fate.WAITING
