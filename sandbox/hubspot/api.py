@@ -58,6 +58,12 @@ class Call:
         switches = self.portal.switches
         return {COMPANIES: switches.required_companies, CONTACTS: switches.required_contacts}.get(self.kind, ())
 
+    def allow(self, kind: Kind, right: str) -> None:
+        """403 if the token may not read or write (`right`) that object type."""
+        granted = self.portal.access.granted(self.portal.switches.scopes)
+        if not set(any_of := object_scopes(kind, right)) & set(granted):
+            raise missing_scopes(any_of)
+
     def names(self, parameter: str) -> list[str]:
         """A list parameter, comma-separated or repeated (§2.2)."""
         return [part for name, value in self.query if name == parameter for part in value.split(",") if part]

@@ -21,7 +21,7 @@ from sandbox.hubspot.errors import (
     some_not_found,
 )
 from sandbox.hubspot.kinds import LINE_ITEMS
-from sandbox.hubspot.objects import commit, properties_of, resolve, show, written
+from sandbox.hubspot.objects import commit, may_link, properties_of, resolve, show, written
 from sandbox.hubspot.portal import Record
 from sandbox.hubspot.rules import may_go
 from sandbox.hubspot.values import instant
@@ -68,6 +68,7 @@ def create(call: Call) -> Answer:
     def plan(draft: Draft, row: Json) -> Pending:
         return draft.create(call.kind, properties_of(row), row.get("associations"))
 
+    may_link(call, call.inputs(LIMIT))
     return _write(_once_each(call) if call.kind is LINE_ITEMS else call, plan, 201, lambda pending, trace: {})
 
 

@@ -62,7 +62,7 @@ def _deal(portal: Portal, record: Record, properties: Properties, now: datetime)
     metadata = {"probability": "0", "isClosed": "false"} if stage is None else stage["metadata"]
     closed, chance = metadata["isClosed"] == "true", Decimal(metadata["probability"])
     won = closed and chance == 1
-    since = record.properties.get("hs_closed_won_date") or instant(now)
+    since = properties.get("hs_closed_won_date") or instant(now)
     return {
         "hs_is_closed": _flag(closed),
         "hs_is_closed_won": _flag(won),

@@ -15,7 +15,7 @@ from sandbox.hubspot.auto import associate_by_domain
 from sandbox.hubspot.draft import Draft, Pending
 from sandbox.hubspot.errors import Json, bad_request, not_found, not_unique
 from sandbox.hubspot.kinds import CONTACTS, Kind
-from sandbox.hubspot.links import NAMES
+from sandbox.hubspot.links import LABELS, NAMES
 from sandbox.hubspot.portal import Portal, Properties, Record
 from sandbox.hubspot.values import instant
 
@@ -91,6 +91,7 @@ def list_all(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
+    may_link(call, [call.body])
     draft = Draft(call.portal, call.required)
     pending = draft.create(call.kind, properties_of(call.body), call.body.get("associations"))
     if not call.silent:
@@ -171,6 +172,17 @@ def properties_of(body: Any) -> Json:
     return properties
 
 
+def may_link(call: Call, rows: Iterable[Json]) -> None:
+    """Inline associations need the other object type and its scope as well (§1.2)."""
+    try:
+        types = {int(t["associationTypeId"]) for row in rows for link in row.get("associations") or () for t in link["types"]}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise bad_request("Invalid input JSON on line 1, column 1: an association has `to` and `types`") from error
+    for (one, other), labels in LABELS.items():
+        if one == call.kind.name and types & set(labels):
+            call.allow(call.portal.kind(other), "write")
+
+
 def commit(portal: Portal, draft: Draft) -> None:
     """Makes the changes; a new contact may bring its company along after a while (§2.7, §14.2)."""
     draft.commit()
@@ -185,6 +197,7 @@ def _with_associations(call: Call, record: Record, shown: Json) -> Json:
     associations: Json = {}
     for name in wanted:
         kind = call.portal.kind(name)
+        call.allow(kind, "read")
         rows = [
             {"id": id, "type": NAMES.get(type, f"type_{type}")}
             for id, types in call.portal.links.of(record.end, kind).items()

@@ -58,7 +58,7 @@ def _invoice(wish: Wish) -> list[Problem]:
     if wish.new:
         for name in ("hs_invoice_date", "hs_due_date"):
             after.setdefault(name, instant(wish.portal.clock()))
-        after.setdefault("hs_number", f"INV-{1000 + len(wish.portal.records[INVOICES.name])}")
+        after.setdefault("hs_number", f"INV-{wish.record.id}")
         if switches.amount_billed_on_create == "zero" and "hs_amount_billed" in after:
             after["hs_amount_billed"] = "0"
     return found

@@ -217,3 +217,10 @@ def test_calls_are_counted_by_route() -> None:
             "GET /entity/{endpoint}/{version}/Customer/{key}": {"200": 2},
             "GET /entity/{endpoint}/{version}/Contact": {"200": 1},
         }
+
+
+def test_acumatica_has_no_portal() -> None:
+    """What only HubSpot has to arrange is a 400 here that says so."""
+    with site() as one:
+        answer = one.client.post("/__sandbox__/portal", json={"invoices": "absent"})
+        assert (answer.status_code, answer.json()) == (400, {"error": "acumatica has nothing to arrange"})

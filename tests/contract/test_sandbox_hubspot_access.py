@@ -21,12 +21,21 @@ def test_scopes_of_invoices_can_go_and_come() -> None:
             answer = portal(method, path)
             assert (answer.status_code, answer.json()["category"]) == (403, "MISSING_SCOPES")
             assert scope in answer.json()["errors"][0]["context"]["requiredGranularScopes"]
-        assert portal("GET", f"{OBJECTS}/companies/{company}").status_code == 200
+        read = f"{OBJECTS}/companies/{company}"
+        assert [portal("GET", read).status_code, portal("GET", f"{read}?associations=invoices").status_code] == [200, 403]
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 410}]
+        line = {"properties": {"name": "Brick"}, "associations": [{"to": {"id": id}, "types": types}]}
+        for path, body in (("line_items", line), ("line_items/batch/create", {"inputs": [line]})):
+            assert portal.post(f"{OBJECTS}/{path}", body).status_code == 403
         assert portal.control("POST", "portal", {"invoices": "no-write"})["invoices"] == "no-write"
         assert portal("GET", f"{OBJECTS}/invoices/{id}").status_code == 200
         assert patch(portal, "invoices", id, hs_number="1").status_code == 403
+        portal.control("POST", "portal", {"invoices": "absent"})
+        assert portal.post(f"{OBJECTS}/line_items", line).status_code == 400
         portal.control("POST", "portal", {"invoices": "ok"})
         assert patch(portal, "invoices", id, hs_number="1").status_code == 200
+        assert portal.post(f"{OBJECTS}/line_items", {"properties": {}, "associations": [{"to": {}}]}).status_code == 400
+        assert portal.post(f"{OBJECTS}/line_items", line).status_code == 201
 
 
 def test_line_items_have_a_scope_of_another_name_too() -> None:

@@ -139,6 +139,21 @@ def test_other_associations_of_a_deal(other: str, there: int, back: int) -> None
         assert answer.json()["errors"][0]["subCategory"] == "crm.associations.NO_ASSOCIATIONS_FOUND"
 
 
+def test_deals_can_be_merged() -> None:
+    """§14.3, §14.8: the survivor has a new id, the primary's values, the time of winning, and what both were associated with."""
+    with hub() as portal:
+        company, ann = portal.make("companies", name="A"), portal.make("contacts", firstname="Ann")
+        won = portal.edit(entity="deal", create={"dealname": "Won", "dealstage": "closedwon"}, company=company)[0]["id"]
+        since = portal.properties("deals", won, "hs_closed_won_date")["hs_closed_won_date"]
+        other = portal.edit(entity="deal", create={"dealname": "Open", "dealstage": "contractsent"}, contact=ann)[0]["id"]
+        portal.clock.pass_(60)
+        merged = portal.edit(entity="deal", key=won, merge=other)[-1]["id"]
+        found = portal.properties("deals", merged, "dealname", "hs_is_closed_won", "hs_closed_won_date", "hs_primary_associated_company")
+        assert [found[name] for name in found][:4] == ["Won", "true", since, company]
+        assert (linked(portal, merged), linked(portal, merged, "contacts")) == ({company: {5, 341}}, {ann: {3}})
+        assert portal("GET", f"{OBJECTS}/deals/{other}").json()["id"] == merged
+
+
 def test_won_deals_are_found() -> None:
     """§3, §7: search finds deals by the computed flag and the modified date, as they were some seconds ago; ten thousand is the end."""
     with hub() as portal:

@@ -247,6 +247,7 @@ def test_what_can_be_deleted() -> None:
         assert portal.post(f"{OBJECTS}/invoices/batch/archive", both).status_code == 400
         assert portal("GET", f"{OBJECTS}/invoices/{draft}").status_code == 200
         assert portal.post("/__sandbox__/edit", {"entity": "invoice", "key": paid, "delete": True}).status_code == 400
+        assert portal.edit(entity="invoice", key=paid, fields={"hs_comments": "theirs"})[0]["fields"] == ["hs_comments"]
         assert portal("DELETE", f"{OBJECTS}/invoices/{draft}").status_code == 204
         assert portal("GET", f"{OBJECTS}/invoices/{draft}").status_code == 404
     with hub(invoice_deletes=False) as portal:
