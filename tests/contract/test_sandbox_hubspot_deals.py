@@ -235,4 +235,9 @@ def test_the_demo_has_deals() -> None:
         assert min(int(id) for id in deals) > max(int(row["id"]) for row in (*dump["companies"], *dump["contacts"]))
         assert set(dump["seeded"]["deals"]) == set(deals)
     for size in (0, 3):
-        assert all(row["company"] is not None for row in load("demo", customers=size).hubspot_deals)
+        assert {row["properties"]["dealname"] for row in load("demo", customers=size).hubspot_deals} == {
+            "New signs",
+            "Café refit",
+            "Coffee bar",
+        }
+    assert any(row["contact"] is not None for row in load("demo").hubspot_deals)
