@@ -8,7 +8,7 @@ from functools import partial
 from schemas.records import Wish
 from sinks.contract import Answer, Ask, Claims, Gone, Resolved, Unlinked, Written
 from sinks.hubspot_aliases import Aliases
-from sinks.hubspot_companions import BEFORE, Companions
+from sinks.hubspot_companions import BEFORE, BELONGS, Companions
 from sinks.hubspot_match import Matcher, portions
 from sinks.hubspot_setup import Definitions, missing
 from weighlock.clients.hubspot import BATCH, HubSpot
@@ -66,8 +66,8 @@ class Writer:
         answers |= self._adopt(further.adopt, "known") | {one.wish.subject: Gone() for one in further.gone}
         answers |= self._upsert([*known.upsert, *new.upsert])
         answers |= self._settle_conflicts(usual, answers)
-        if self._kind == "contact":
-            answers |= Companions(self._client, self._ask).associate(wishes, answers)
+        for between in BELONGS.get(self._kind, ()):
+            answers |= Companions(self._client, self._ask, between).associate(wishes, answers)
         return answers | self.write([*known.later, *new.later, *clash])  # they wait for the fate of one that wants the same
 
     def _follow(self, decided: Sequence[Resolved]) -> dict[str, Answer]:

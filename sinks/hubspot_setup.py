@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from weighlock.clients.hubspot import PLURAL, HubSpot
+from weighlock.clients.hubspot import HubSpot
 from weighlock.clients.hubspot_answers import Conflict
+from weighlock.clients.hubspot_associations import PLURAL
 from weighlock.errors import ConfigError, TransientError
 
 #: For each object, the properties as HubSpot's API takes them: name, label, type, fieldType, groupName, hasUniqueValue where it is true.

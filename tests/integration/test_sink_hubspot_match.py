@@ -331,8 +331,8 @@ def test_what_a_late_call_associated_goes(bench: Bench) -> None:
     answer = bench.write_one(Resolved(contact(n, 2, b), {"company": two}))
     bench.sandbox.edit(entity="contact", key=id_of(answer), associate=persons)
     with bench.sandbox.client() as client:
-        client.associate([(id_of(answer), one)])
-        client.disassociate([(id_of(answer), two)])
+        client.associations.make(("contact", "company"), [(id_of(answer), one)])
+        client.associations.part(("contact", "company"), [(id_of(answer), two)])
     wish = replace(
         _known(contact(n, 2, b), answer, {"company": two}),
         again=True,

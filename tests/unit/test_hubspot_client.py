@@ -15,12 +15,15 @@ import pytest
 from sinks.hubspot_aliases import bare_domain
 from weighlock import settings as config
 from weighlock.clients.hubspot import Budget, HubSpot
-from weighlock.clients.hubspot_answers import Conflict, Item, error_of
+from weighlock.clients.hubspot_answers import Conflict, Forbidden, Item, Unavailable, error_of
 from weighlock.clients.hubspot_daily import DailyBudget
 from weighlock.errors import AuthError, ConfigError, RateLimited, RejectedError, TransientError
 
 TOKEN = "pat-na1-very-secret"
 Handler = Callable[[httpx.Request], httpx.Response]
+
+
+COMPANY = ("contact", "company")
 
 
 def client(handler: Handler, **more: Any) -> HubSpot:
@@ -40,7 +43,7 @@ def error(category: str = "VALIDATION_ERROR", message: str = "no", **more: Any) 
     [
         (400, error(), RejectedError),
         (401, error("INVALID_AUTHENTICATION"), AuthError),
-        (403, error("MISSING_SCOPES"), AuthError),
+        (403, error("MISSING_SCOPES"), Forbidden),
         (404, error("OBJECT_NOT_FOUND"), RejectedError),
         (404, None, ConfigError),
         (405, None, ConfigError),
@@ -57,6 +60,20 @@ def error(category: str = "VALIDATION_ERROR", message: str = "no", **more: Any) 
 def test_status_to_class(status: int, body: Any, kind: type[Exception]) -> None:
     """§1.3, §2.4, §8: the class says what the worker does next."""
     assert type(error_of(status, body, "POST /x")) is kind
+
+
+def test_what_the_portal_has_not() -> None:
+    """§6.6, §14.4: no such object, or a property that takes no values, is nobody's record's fault; a value that says so is."""
+    absent = error_of(400, error(message="Unable to infer object type from: invoices"), "GET /x")
+    assert isinstance(absent, Unavailable)
+    said = json.dumps([{"isValid": False, "message": "no", "error": "READ_ONLY_VALUE", "name": "hs_invoice_billable"}])
+    read_only = error_of(400, error(message=f"Property values were not valid: {said}"), "POST /x")
+    assert isinstance(read_only, Unavailable)
+    assert read_only.properties == ("hs_invoice_billable",)
+    quoted = error_of(
+        400, error(message=f"Property values were not valid: {said.replace('READ_ONLY_VALUE', 'X')} READ_ONLY_VALUE"), "POST /x"
+    )
+    assert type(quoted) is RejectedError
 
 
 @pytest.mark.parametrize(
@@ -250,7 +267,7 @@ def test_a_refused_pair_has_its_own_error() -> None:
         "results": [{"fromObjectId": 1, "toObjectId": 2}, {"from": {"id": "2"}, "to": {"id": "1"}}, {"fromObjectId": 1, "toObjectId": 4}],
         "errors": [error(context={"fromObjectId": ["3"], "toObjectId": ["4"]})],
     }
-    answers = client(answering(207, body)).associate([("1", "2"), ("3", "4"), ("1", "4")])
+    answers = client(answering(207, body)).associations.make(COMPANY, [("1", "2"), ("3", "4"), ("1", "4")])
     assert answers.keys() == {("3", "4")}
     assert isinstance(answers["3", "4"], RejectedError)
 
@@ -272,7 +289,7 @@ def test_paths_by_version(version: str, paths: list[str]) -> None:
 
     one = client(handler, version=version)
     one.read("contact", ["1"], [])
-    one.associate([("1", "2")])
+    one.associations.make(COMPANY, [("1", "2")])
     assert seen == paths
 
 
@@ -361,10 +378,10 @@ def test_the_companies_of_contacts() -> None:
         row = {"from": {"id": "1"}, "to": [{"toObjectId": 8, "associationTypes": [plain, primary]}], "paging": {"next": {"after": "x"}}}
         return httpx.Response(207, json={"results": [row], "errors": [none]})
 
-    assert client(answer).companies_of(["1", "2"]) == {"1": {"8": True, "9": False}, "2": {}}
+    assert client(answer).associations.held(COMPANY, ["1", "2"]) == {"1": {"8": True, "9": False}, "2": {}}
     assert asked == [[{"id": "1"}, {"id": "2"}], [{"id": "1", "after": "x"}]]
     with pytest.raises(RejectedError):
-        client(answering(207, {"results": [], "errors": [error()]})).companies_of(["1"])
+        client(answering(207, {"results": [], "errors": [error()]})).associations.held(COMPANY, ["1"])
 
 
 def test_domains_in_punycode() -> None:

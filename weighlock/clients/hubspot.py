@@ -1,4 +1,4 @@
-"""HubSpot's CRM API, as far as customers and contacts need it: batches, search, properties, associations, the account.
+"""HubSpot's CRM API, as far as we need it: batches, search, properties, the account; associations are in hubspot_associations.py.
 
 Plain calls: nothing here waits, repeats or decides. A budget of ours that is used up raises `RateLimited` before anything is sent.
 """
@@ -17,19 +17,15 @@ import httpx
 
 from weighlock import settings as config
 from weighlock.clients.hubspot_answers import Input, Item, Json, error_of, rows, transport_error
+from weighlock.clients.hubspot_associations import PLURAL, Associations
 from weighlock.clients.hubspot_daily import DailyBudget
 from weighlock.errors import RateLimited, RejectedError, TransientError
 
 BATCH = 100
-#: Pairs of one batch of associations that are made, and records whose pairs are read; taken apart are `BATCH` (facts/hubspot.md §5.1).
-PAIRS, PAIRED = 2000, 1000
 SEARCH_PAGE = 200
 #: A search body above 3,000 characters is refused (facts/hubspot.md §3); the rest is for what is around the values.
 SEARCH_BODY = 3000
-#: Association types that HubSpot defines (facts/hubspot.md §5.3): contact to company, and the label Primary on it.
-CONTACT_TO_COMPANY, PRIMARY_COMPANY = 279, 1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PLURAL = {"company": "companies", "contact": "contacts"}
 Answers = dict[str, Item | RejectedError]
 
 
@@ -52,8 +48,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Account:
+    """`currencies`: those that the portal takes, by their codes; None where it does not say."""
+
     portal: str
     zone: str
+    currencies: frozenset[str] | None = None
 
 
 class HubSpot:
@@ -71,7 +70,7 @@ class HubSpot:
         self._objects = "/crm/v3/objects/{}{}" if version == "v3" else f"/crm/objects/{version}/{{}}{{}}"
         self._properties = "/crm/v3/properties/{}{}" if version == "v3" else f"/crm/properties/{version}/{{}}{{}}"
         associations = "/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}"
-        self._associations = associations + "/{}/{}/batch/{}"
+        self.associations = Associations(self._call, associations)
         self._account = f"/account-info/{version}/details"
         self._burst = Budget(settings.burst_per_10_seconds, 10.0, "burst")
         self._searches = Budget(settings.search_per_second, 1.0, "search")
@@ -98,7 +97,8 @@ class HubSpot:
         """Portal and time zone; the cheapest proof that the token is good (needs no scope)."""
         body = self._call("GET", self._account)
         self._zone = self._day.zone = str(body.get("timeZone") or "UTC")
-        return Account(str(body.get("portalId")), self._zone)
+        own, more = body.get("companyCurrency"), body.get("additionalCurrencies") or []
+        return Account(str(body.get("portalId")), self._zone, frozenset({str(own), *map(str, more)}) if own else None)
 
     def read(self, kind: str, keys: Iterable[str], properties: Sequence[str], by: str | None = None) -> list[Item]:
         """Those of up to 100 records that are there, by record id or by the unique property `by`. A merged record answers under its new id.
@@ -148,6 +148,10 @@ class HubSpot:
         answer = self._call("POST", path, {"inputs": [one.body for one in inputs]})
         return rows(answer, inputs, by, f"POST {path}")
 
+    def archive(self, kind: str, ids: Sequence[str]) -> None:
+        """Up to 100 records into the recycling bin. One that is not there is fine."""
+        self._call("POST", self._objects.format(PLURAL[kind], "/batch/archive"), {"inputs": [{"id": id} for id in ids]})
+
     def search(
         self, kind: str, filters: Sequence[Json], properties: Sequence[str], after: str | None = None
     ) -> tuple[list[Item], str | None]:
@@ -188,54 +192,6 @@ class HubSpot:
         """`Conflict` if the name is taken."""
         return self._call("POST", self._properties.format(PLURAL[kind], "/groups"), {"name": name, "label": label, "displayOrder": -1})
 
-    def associate(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RejectedError]:
-        """Makes each (contact id, company id) a pair with the company as the primary one; gives those that were refused, and why.
-
-        The whole label set of a pair is replaced by it, and the label Primary moves (facts/hubspot.md §5.2, §14.7). Whether the others are
-        there shows in `companies_of` only: an answer says what was asked for, and of a merged record under another id.
-        """
-        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": kind} for kind in (PRIMARY_COMPANY, CONTACT_TO_COMPANY)]
-        inputs = [{"from": {"id": contact}, "to": {"id": company}, "types": types} for contact, company in pairs]
-        path = self._associations.format("contacts", "companies", "create")
-        answer = self._call("POST", path, {"inputs": inputs})
-        ends = [(_end(row, "from"), _end(row, "to")) for row in answer.get("results") or []]
-        told = {pair for one, other in ends for pair in ((one, other), (other, one))}  # a row for each direction is possible
-        refused: dict[tuple[str, str], RejectedError] = {}
-        for error in answer.get("errors") or []:
-            found = error_of(400, error, f"POST {path}")
-            if not isinstance(found, RejectedError):
-                raise found
-            blamed = {str(one) for ids in (error.get("context") or {}).values() for one in ids}
-            refused |= {pair: found for pair in pairs if pair not in told and blamed & set(pair)}
-        return refused
-
-    def disassociate(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Takes each (contact id, company id) apart, with all labels. A pair that is none any more is fine."""
-        inputs = [{"from": {"id": contact}, "to": [{"id": company}]} for contact, company in pairs]
-        self._call("POST", self._associations.format("contacts", "companies", "archive"), {"inputs": inputs})
-
-    def companies_of(self, contacts: Iterable[str]) -> dict[str, dict[str, bool]]:
-        """For each of up to 1,000 contacts its companies' ids, each with whether it is the primary one; without any: empty.
-
-        A contact without a company is an error of a 207 (facts/hubspot.md §5.2). One with many of them takes a further call.
-        """
-        path = self._associations.format("contacts", "companies", "read")
-        found: dict[str, dict[str, bool]] = {contact: {} for contact in contacts}
-        inputs: list[Json] = [{"id": contact} for contact in found]
-        while inputs:
-            answer = self._call("POST", path, {"inputs": inputs})
-            for error in answer.get("errors") or []:
-                if error.get("category") != "OBJECT_NOT_FOUND":
-                    raise error_of(400, error, f"POST {path}")
-            inputs = []
-            for row in answer.get("results") or []:
-                contact = _end(row, "from")
-                types = {str(one["toObjectId"]): {int(type["typeId"]) for type in one["associationTypes"]} for one in row.get("to") or []}
-                found.setdefault(contact, {}).update({company: PRIMARY_COMPANY in held for company, held in types.items()})
-                if after := ((row.get("paging") or {}).get("next") or {}).get("after"):
-                    inputs.append({"id": contact, "after": after})
-        return found
-
     def _call(self, method: str, path: str, body: Json | None = None, *, search: bool = False, last: bool = False) -> Json:
         """`last`: a 401 is final. The first one is followed by a look for another token and one more try (facts/hubspot.md §8)."""
         (self._searches if search else self._burst).take()
@@ -266,9 +222,3 @@ class HubSpot:
         if self._token == refused and (now := self._again()) is not None and now.url == self._settings.url:
             self._token = now.token.get_secret_value()
         return self._token != refused
-
-
-def _end(row: Json, end: str) -> str:
-    """HubSpot gives numbers on some paths and texts on others (facts/hubspot.md §5.2)."""
-    nested = row.get(end)
-    return str(nested.get("id") if isinstance(nested, dict) else row.get(f"{end}ObjectId"))

@@ -25,6 +25,7 @@ NOT_REACHED = frozenset({503, 521, 522, 523, 525, 526, 530})
 HOLDER = re.compile(r"Existing ID: (\d+)|(\d+) already has that value")
 TAKEN = re.compile(r"CONFLICTING_UNIQUE_VALUE|UNIQUE_VALUE_CONFLICT|already has that value")
 INVALID = "Property values were not valid: "
+NO_OBJECT = "Unable to infer object type"
 OURS_MISSING = re.compile(r'Property \\*"(acumatica_\w+)\\*" does not exist|non-unique \S+ property (acumatica_\w+)')
 
 
@@ -34,6 +35,18 @@ class Conflict(RejectedError):
     def __init__(self, reason: str, existing: str | None, request: str | None = None, response: str | None = None) -> None:
         super().__init__(reason, candidates=(existing,) if existing else (), request=request, response=response)
         self.existing = existing
+
+
+class Forbidden(AuthError):
+    """The token is good, and may not do this."""
+
+
+class Unavailable(RejectedError):
+    """It is nobody's record that HubSpot refuses: there is no such object, or these `properties` take no values from the API."""
+
+    def __init__(self, reason: str, properties: tuple[str, ...] = (), request: str | None = None, response: str | None = None) -> None:
+        super().__init__(reason, request=request, response=response)
+        self.properties = properties
 
 
 @dataclass(frozen=True)
@@ -106,17 +119,24 @@ def error_of(
         return TransientError(message)
     if status == 403:
         scopes = ", ".join(_scopes(body or {}))
-        return AuthError(f"{message} Grant one of these scopes: {scopes}" if scopes else f"{message} Check what the token may do.")
+        return Forbidden(f"{message} Grant one of these scopes: {scopes}" if scopes else f"{message} Check what the token may do.")
     if status == 405 or (status == 404 and body is None):
         return ConfigError(f"{message}. HubSpot does not know this path: check hubspot.version and hubspot.url.")
     if status < 400:
         return TransientError(f"{message}: neither an answer nor an error", ambiguous=True)
-    if missing := _missing(body or {}, said):
+    return _refusal(status, body or {}, said, request)
+
+
+def _refusal(status: int, body: Json, said: str, request: str | None) -> WeighlockError:
+    if missing := _missing(body, said):
         return ConfigError(f"HubSpot has no (unique) property {missing}: run `weighlock setup hubspot`, then start again.")
     response = json.dumps(body) if body else None
-    taken = _taken(body or {}, said)
-    if status == 409 or category == "CONFLICT" or taken is not None:
-        return Conflict(f"HubSpot: {said}", _existing(body or {}, said if taken is None else taken), request, response)
+    read_only = tuple(one.name for one in _problems(body) if one.code == "READ_ONLY_VALUE")
+    if read_only or str((body).get("message")).startswith(NO_OBJECT):
+        return Unavailable(f"HubSpot: {said}", read_only, request, response)
+    taken = _taken(body, said)
+    if status == 409 or body.get("category") == "CONFLICT" or taken is not None:
+        return Conflict(f"HubSpot: {said}", _existing(body, said if taken is None else taken), request, response)
     return RejectedError(f"HubSpot: {said}", request=request, response=response)
 
 
