@@ -27,6 +27,7 @@ class Pairs:
 
     def __init__(self, client: HubSpot, ask: Ask, between: Between) -> None:
         self._client, self._ask, self.between = client, ask, between
+        self.seen: dict[str, dict[str, bool]] = {}  # what was read of each, last
 
     def make(self, pairs: Mapping[Pair, Wish]) -> dict[Pair, RejectedError]:
         """The refusals. A record that people merged may be refused under its old id (facts/hubspot.md does not know)."""
@@ -74,6 +75,7 @@ class Pairs:
         held: dict[str, dict[str, bool]] = {}
         for some in portions(list(dict.fromkeys(ids)), PAIRED):
             held |= self._ask(partial(self._client.associations.held, self.between, some), ())
+        self.seen |= held
         return held
 
     def now(self, others: Iterable[str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ import httpx
 from sandbox.data.credentials import HUBSPOT_TOKEN
 from schemas.codec import Codec
 from schemas.headers import new_trace
-from schemas.records import Audit, DeadLetter, Link, Match, Record, Reference, Result, Wish
+from schemas.records import Audit, DeadLetter, Link, Match, Part, Record, Reference, Result, Wish
 from schemas.refs import link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, RESULTS_HUBSPOT, UPSERTS_HUBSPOT, Topic
 from sinks.base import run
@@ -49,7 +49,11 @@ CONTACT_PROPERTIES = dict.fromkeys(field.vendor for field in table.CONTACT.field
 
 
 def definitions() -> dict[str, list[dict[str, Any]]]:
-    return {target.object: table.definitions(target) for target in table.TARGETS}
+    found = {target.object: table.definitions(target) for target in table.TARGETS}
+    key = {"type": "string", "fieldType": "text", "groupName": table.GROUP["name"], "hasUniqueValue": True}
+    for kind, name in (("invoice", "acumatica_invoice_key"), ("line_item", "acumatica_line_key")):
+        found.setdefault(kind, [{"name": name, "label": name, **key}])
+    return found
 
 
 def eventually(truth: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
@@ -81,6 +85,10 @@ class Sandbox:
 
     def fault(self, **rule: Any) -> None:
         self._http.post("/__sandbox__/faults", json=rule).raise_for_status()
+
+    def portal(self, **values: Any) -> None:
+        """What the token may do, or the portal has."""
+        self._http.post("/__sandbox__/portal", json=values).raise_for_status()
 
     def no_faults(self) -> None:
         self._http.delete("/__sandbox__/faults").raise_for_status()
@@ -277,6 +285,39 @@ def contact(number: int, version: int, of: int | None, **properties: str | None)
     wish = _wish(table.CONTACT, ref, version, own, "email")
     party = [] if of is None else [Reference(name="company", ref=company(of, 0).subject)]
     return wish.model_copy(update={"references": party})
+
+
+def invoice(number: int, version: int, of: int, person: int | None = None, **properties: str | None) -> Wish:
+    """The wish for one document of customer `of`, billed to contact `person`."""
+    ref = f"acumatica:invoice:00000000-0000-0000-0002-{number:012d}"
+    own = {"hs_number": f"{number:06d}", "hs_currency": "USD", "hs_invoice_billable": "false", "hs_invoice_status": "open"}
+    party = [Reference(name="company", ref=company(of, 0).subject)]
+    party += [] if person is None else [Reference(name="contact", ref=contact(person, 0, None).subject, optional=True)]
+    return Wish(
+        subject=ref,
+        object="invoice",
+        facet="document",
+        version=version,
+        key_property="acumatica_invoice_key",
+        key_value=table.key_value(TENANT, ref),
+        properties={**own, "hs_amount_billed": f"{number}.50", **properties},
+        references=party,
+        source_system="acumatica",
+        source_at=datetime.now(UTC),
+        trace=new_trace(),
+    )
+
+
+def lines(number: int, version: int, *prices: str) -> Wish:
+    """The wish for the lines of that document: one for each price, numbered from 1; an empty price leaves its number out."""
+    own = invoice(number, version, 0)
+    parts = [
+        Part(key=f"{own.key_value}|{place}", properties={"name": f"Line {place}", "price": price, "quantity": "1"})
+        for place, price in enumerate(prices, 1)
+        if price
+    ]
+    changed = {"facet": "lines", "properties": {}, "parts": parts, "references": [Reference(name="invoice", ref=own.subject)]}
+    return own.model_copy(update=changed)
 
 
 def _wish(target: Any, ref: str, version: int, properties: Mapping[str, str | None], match: str) -> Wish:
