@@ -113,3 +113,38 @@ class Payment(Record):
     status: str
     applications: list[Application] = Field(default_factory=list)
     modified_at: Instant
+
+
+class DealCompany(Record):
+    name: str | None = None
+    domain: str | None = None
+    website: str | None = None
+    phone: str | None = None
+    industry: str | None = None
+    address: Address | None = None
+    customer: str | None = None
+
+
+class DealContact(Record):
+    ref: str
+    first_name: str | None = None
+    last_name: str | None = None
+    job_title: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class Deal(Record):
+    ref: str
+    party: str
+    name: str | None = None
+    pipeline: str | None = None
+    stage: str | None = None
+    kind: str | None = None
+    amount: Amount | None = None
+    currency: str | None = None
+    closed: Day | None = None
+    company: DealCompany
+    contact: DealContact | None = None
+    modified_at: Instant
+    read_at: Instant

@@ -157,3 +157,53 @@ class SourceAcumaticaPayment(AcumaticaDocument):
 class SourceAcumaticaDay(Record):
     day: date
     read_at: Instant
+
+
+class HubspotCompany(Record):
+    id: str
+    name: Text | None = None
+    domain: Text | None = None
+    website: Text | None = None
+    phone: Text | None = None
+    address: Text | None = None
+    address2: Text | None = None
+    city: Text | None = None
+    state: Text | None = None
+    zip: Text | None = None
+    country: Text | None = None
+    hs_country_code: Text | None = None
+    industry: Text | None = None
+    acumatica_customer_key: Text | None = None
+
+
+class HubspotPerson(Record):
+    id: str
+    email: Text | None = None
+    firstname: Text | None = None
+    lastname: Text | None = None
+    jobtitle: Text | None = None
+    phone: Text | None = None
+    mobilephone: Text | None = None
+
+
+class SourceHubspotDeal(Record):
+    ref: str
+    change: str
+    modified_at: Instant
+    read_at: Instant
+    scope: str | None = None
+    dealname: Text | None = None
+    dealstage: Text | None = None
+    pipeline: Text | None = None
+    stage_label: Text | None = None
+    pipeline_label: Text | None = None
+    dealtype: Text | None = None
+    amount: Amount | None = None
+    deal_currency_code: Text | None = None
+    closedate: Instant | None = None
+    hs_closed_won_date: Instant | None = None
+    hs_is_closed_won: bool | None = None
+    companies: list[str] = Field(default_factory=list)
+    company: HubspotCompany | None = None
+    contact: HubspotPerson | None = None
+    extra: dict[str, str] = Field(default_factory=dict)

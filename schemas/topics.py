@@ -19,7 +19,7 @@ STREAMS_APP = "streams"
 #: The tables of streams/app.py, one changelog each.
 TABLES = ("links", "receivables")
 #: Made of a source record, and larger than it.
-LARGER = ("Customer", "Contact", "Invoice", "Payment", "Wish", "Waiting")
+LARGER = ("Customer", "Contact", "Invoice", "Payment", "Deal", "Wish", "Waiting")
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,28 @@ SOURCE_CONTACT = Topic("source.acumatica.contact", "own ref", "key", "SourceAcum
 SOURCE_INVOICE = Topic("source.acumatica.invoice", "own ref", "key", "SourceAcumaticaInvoice", "delete")
 SOURCE_PAYMENT = Topic("source.acumatica.payment", "own ref", "key", "SourceAcumaticaPayment", "delete")
 SOURCE_DAY = Topic("source.acumatica.day", "a number whose partition it is", "key", "SourceAcumaticaDay", "delete")
+SOURCE_DEAL = Topic("source.hubspot.deal", "own ref", "key", "SourceHubspotDeal", "delete")
 CUSTOMER = Topic("normalized.customer", "own ref", "key", "Customer", "compact")
 CONTACT = Topic("normalized.contact", "own ref", "key", "Contact", "compact")
 INVOICE = Topic("normalized.invoice", "own ref", "party", "Invoice", "compact")
 PAYMENT = Topic("normalized.payment", "own ref", "party", "Payment", "compact")
+DEAL = Topic("normalized.deal", "own ref", "party", "Deal", "compact")
 LINKS = Topic("links", "ref|peer's system", "ref", "Link", "compact")
 UPSERTS_HUBSPOT = Topic("upserts.hubspot", "subject", "key", "Wish", "delete")
 RESULTS_HUBSPOT = Topic("results.hubspot", "subject", "key", "Result", "compact")
 WAITING_HUBSPOT = Topic("waiting.hubspot", "subject", "key", "Waiting", "compact")
+UPSERTS_ACUMATICA = Topic("upserts.acumatica", "subject", "key", "Wish", "delete")
+RESULTS_ACUMATICA = Topic("results.acumatica", "subject", "key", "Result", "compact")
+WAITING_ACUMATICA = Topic("waiting.acumatica", "subject", "key", "Waiting", "compact")
 CHECKPOINTS = Topic("checkpoints", "source + entity", "one", "Checkpoint", "compact")
 AUDIT = Topic("audit", "own ref", "key", "Audit", "delete")
 DEAD_LETTERS = Topic("dead-letters", "the original key", "key", "DeadLetter", "delete")
 CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", None, "compact") for table in TABLES)
 
 TOPICS: tuple[Topic, ...] = (
-    *(SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY),
-    *(CUSTOMER, CONTACT, INVOICE, PAYMENT, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
+    *(SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY, SOURCE_DEAL),
+    *(CUSTOMER, CONTACT, INVOICE, PAYMENT, DEAL, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
+    *(UPSERTS_ACUMATICA, RESULTS_ACUMATICA, WAITING_ACUMATICA),
     *(CHECKPOINTS, AUDIT, DEAD_LETTERS, *CHANGELOGS),
 )
 

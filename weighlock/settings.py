@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from weighlock.deals import Deals
 from weighlock.errors import ConfigError
 from weighlock.redact import guard
 from weighlock.schedule import Schedule
@@ -174,6 +175,7 @@ class Settings(FromFileAndEnvironment):
     free_mail_domains: list[str] = Field(default_factory=list, description="more of them than the list we carry")
     acumatica: Acumatica | None = None
     hubspot: HubSpot | None = None
+    deals: Deals | None = Field(default=None, description="without it no deal is read and no customer is made")
 
     @classmethod
     def settings_customise_sources(
@@ -198,6 +200,11 @@ class Settings(FromFileAndEnvironment):
         if self.acumatica is None:
             raise ConfigError("acumatica: missing: this worker needs the section [acumatica] in weighlock.toml (url, tenant, client_id …)")
         return self.acumatica
+
+    def need_deals(self) -> Deals:
+        if self.deals is None:
+            raise ConfigError("deals: missing: won deals make customers only where the section [deals] is in weighlock.toml (since …)")
+        return self.deals
 
     def need_hubspot(self) -> HubSpot:
         if self.hubspot is None:

@@ -62,6 +62,14 @@ def sink_hubspot(settings: Settings, member: str, stop: threading.Event) -> None
     run(settings, wire(settings), HubSpotTarget(settings, hubspot_definitions()), member, stop)
 
 
+def sink_acumatica(settings: Settings, member: str, stop: threading.Event) -> None:
+    from sinks.acumatica import AcumaticaTarget
+    from sinks.base import run
+
+    settings.need_deals()
+    run(settings, wire(settings), AcumaticaTarget(settings), member, stop)
+
+
 def hubspot_definitions() -> dict[str, list[dict[str, Any]]]:
     """The properties that we need in a portal, by object, as HubSpot's API takes them: from the mapping table."""
     from streams.mappings import hubspot
@@ -112,6 +120,10 @@ class Worker:
     needs: tuple[str, ...]
     run: Callable[[Settings, str, threading.Event], None]
 
+    def wanted(self, settings: Settings) -> bool:
+        """Deals are off unless their section is there."""
+        return "deals" not in self.needs or settings.deals is not None
+
     @property
     def group(self) -> str:
         """Its copies' consumer group, without the prefix."""
@@ -124,5 +136,6 @@ WORKERS = {
         Worker("source-acumatica", "polls Acumatica and publishes what changed", ("acumatica",), source_acumatica),
         Worker("streams", "normalises and routes, with Faust", (), streams),
         Worker("sink-hubspot", "writes into HubSpot and keeps the ledger", ("hubspot",), sink_hubspot),
+        Worker("sink-acumatica", "makes customers of won deals, once each", ("acumatica", "deals"), sink_acumatica),
     )
 }

@@ -67,6 +67,9 @@ class Maker(Memory):
         self.late.append(subject)
         raise TransientError("no answer", ambiguous=True)
 
+    def no_effect(self, subject: str) -> None:
+        raise TransientError("no answer", ambiguous=True)
+
     def dies_after(self, subject: str) -> None:
         self.take_effect(subject)
         raise AuthError("killed after the call")
@@ -117,41 +120,33 @@ def all_are(desk: Desk, complain: Callable[[], None], wishes: Sequence[Wish], ev
 
 
 def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
-    """Twenty records: of ten the answer is lost, ten are made late. All wait until no call can make them any more; each is made once."""
+    """Of ten records the answer is lost, ten are made late, of one the call took no effect. All wait until no call can make them any more,
+    a newer wish too; each is made once. The intent counts how often it was tried."""
     desk, maker = desk_of(stack, prefix, tmp_path), Maker()
-    wishes = [company(number, 1) for number in range(20)]
-    maker.fate = {wish.subject: maker.is_late if number % 2 else maker.answer_is_lost for number, wish in enumerate(wishes)}
+    wishes = [company(number, 1) for number in range(21)]
+    never, rest = wishes[20], wishes[:20]
+    maker.fate = {wish.subject: maker.is_late if number % 2 else maker.answer_is_lost for number, wish in enumerate(rest)}
+    maker.fate[never.subject] = maker.no_effect
     with sink_running(desk, maker) as complain:
         desk.send(*wishes)
         all_are(desk, complain, wishes, "waiting")
         assert all(result.intent is not None for result in desk.results().values())
+        desk.send(company(20, 2, phone="2"))
+        eventually(lambda: complain() or desk.audit()[never.subject]["waiting"] == 2)
+        assert not maker.made[never.subject]
         for subject in maker.late:
             maker.take_effect(subject)
+        maker.fate = {never.subject: maker.no_effect}
         clock.ahead = timedelta(seconds=LONGEST)
-        all_are(desk, complain, wishes, "written")
-    assert maker.made == {wish.subject: 1 for wish in wishes}
-    assert all(events == {"waiting": 1, "released": 1, "written": 1} for events in desk.audit().values())
-    assert {(result.intent, result.target) for result in desk.results().values()} == {
-        (None, f"hubspot:company:{wish.subject[-4:]}") for wish in wishes
-    }
-
-
-def test_never_made_is_made_when_it_can_be(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
-    """A call that took no effect is made again once it cannot any more, and the intent counts how often; a newer wish waits as well."""
-    desk, maker, wish = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1)
-    maker.fate = {wish.subject: maker.is_late}
-    with sink_running(desk, maker) as complain:
-        desk.send(wish)
-        all_are(desk, complain, [wish], "waiting")
-        desk.send(company(1, 2, phone="2"))
-        eventually(lambda: complain() or desk.audit()[wish.subject]["waiting"] == 2)
-        assert not maker.made
-        maker.fate = {wish.subject: maker.is_late}
-        clock.ahead = timedelta(seconds=LONGEST)
-        eventually(lambda: complain() or desk.audit()[wish.subject]["waiting"] == 3)
+        all_are(desk, complain, rest, "written")
+        eventually(lambda: complain() or desk.audit()[never.subject]["waiting"] == 3)
         clock.ahead *= 2
-        all_are(desk, complain, [wish], "written")
-    assert (maker.made, maker.intents) == ({wish.subject: 1}, {wish.subject: 2})
+        all_are(desk, complain, [never], "written")
+    assert maker.made == {wish.subject: 1 for wish in wishes}
+    assert maker.intents[never.subject] == 2
+    audit, results = desk.audit(), desk.results()
+    assert all(audit[wish.subject] == {"waiting": 1, "released": 1, "written": 1} for wish in rest)
+    assert {(one.intent, one.target) for one in results.values()} == {(None, f"hubspot:company:{wish.subject[-4:]}") for wish in wishes}
 
 
 def test_killed_around_the_call(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,127 @@
+"""Customers that are there already: those that carry a company's ref, and those that look like it. Few list calls for many companies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+from schemas.hosts import host_of
+from schemas.records import Wish
+from schemas.refs import Ref
+from sinks.contract import Ask, Claims
+from weighlock.clients.acumatica_values import PLAIN, Row, literal
+from weighlock.errors import RejectedError
+
+if TYPE_CHECKING:
+    from weighlock.clients.acumatica_writes import AcumaticaWrites
+
+ENTITY, KIND = "Customer", "customer"
+SHOWN = ("CustomerID", "CustomerName", "Status", "MainContact/Email", "MainContact/WebSite")
+#: Room for one `$filter`, encoded: IIS takes 2,048 characters of query where nobody has raised it.
+ROOM = 1500
+#: How the values of a wish's matches are asked for, and whether a row that came back is one.
+LOOKS: Mapping[str, tuple[Callable[[str], str], Callable[[Row, str], bool]]] = {
+    "CustomerName": (lambda value: f"CustomerName eq {literal(value)}", lambda row, value: _text(row, "CustomerName") == value.casefold()),
+    "Email": (lambda value: f"MainContact/Email eq {literal(value)}", lambda row, value: _email(row) == value.casefold()),
+    "Domain": (
+        lambda value: f"substringof({literal('@' + value)},MainContact/Email) or substringof({literal(value)},MainContact/WebSite)",
+        lambda row, value: _under(_email(row).rpartition("@")[2], value) or _under(host_of(_main(row, "WebSite")), value),
+    ),
+}
+
+
+class Candidates:
+    """For one batch."""
+
+    def __init__(self, client: AcumaticaWrites, ask: Ask, claims: Claims) -> None:
+        self._client, self._ask, self._claims = client, ask, claims
+
+    def carrying(self, wishes: Sequence[Wish]) -> dict[str, list[Row]]:
+        """By subject: the customers that hold its ref, alone or as one of several that are joined."""
+        terms = [f"substringof({literal(wish.key_value)},{wish.key_property})" for wish in wishes]
+        rows = self._rows(terms, wishes[0].key_property) if wishes else []
+        return {wish.subject: [row for row in rows if carries(row, wish)] for wish in wishes}
+
+    def alike(self, wishes: Sequence[Wish]) -> dict[str, list[Row]]:
+        """By subject: the customers that one of its matches names."""
+        found: dict[str, dict[str, Row]] = {wish.subject: {} for wish in wishes}
+        for name, (term, is_one) in LOOKS.items():
+            wanted: dict[str, list[str]] = defaultdict(list)
+            for wish in wishes:
+                for match in wish.matches:
+                    if match.property == name:
+                        wanted[match.value].append(wish.subject)
+            rows = self._rows([term(value) for value in wanted]) if wanted else []
+            for value, subjects in wanted.items():
+                for subject in subjects:
+                    found[subject] |= {str(row["id"]): row for row in rows if is_one(row, value)}
+        return {subject: list(rows.values()) for subject, rows in found.items()}
+
+    def numbered(self, number: str, field: str) -> list[Row]:
+        return self._rows([f"CustomerID eq {literal(number)}"], field)
+
+    def refusal(self, wish: Wish, rows: Sequence[Row]) -> RejectedError:
+        """A person decides: the sentence says how."""
+        told = []
+        for row in rows:
+            owner = self._claims(KIND, str(row["id"]).lower(), Ref.parse(wish.subject).system)
+            told.append(described(row) + (f", which is {owner}'s" if owner else ""))
+        count = "a customer" if len(rows) == 1 else f"{len(rows)} customers"
+        candidates = tuple(str(Ref("acumatica", KIND, str(row["id"]).lower())) for row in rows)
+        how = f"link it with `weighlock links set {candidates[0]} {wish.subject}`, or give the company another name"
+        return RejectedError(f"{count} of Acumatica may be this company already: {'; '.join(told)}. If so, {how}", candidates=candidates)
+
+    def _rows(self, terms: Iterable[str], *more: str) -> list[Row]:
+        found: list[Row] = []
+        for filter in _either(terms):
+            found += self._ask(partial(self._client.list, ENTITY, [*SHOWN, *more], ["MainContact"], filter), ())
+        return list({str(row["id"]): row for row in found}.values())
+
+
+def described(row: Row) -> str:
+    return f"customer {str(row.get('CustomerID')).strip()} ({str(row.get('CustomerName')).strip()}, {row.get('Status') or 'no status'})"
+
+
+def listed(properties: Mapping[str, str | None], *more: str) -> tuple[list[str], list[str]]:
+    """What to select, and expand, to read these dotted fields back."""
+    paths = [name.replace(".", "/") for name in (*properties, *more)]
+    select = list(dict.fromkeys(("CustomerID", "CustomerName", "Status", *paths)))
+    return select, list(dict.fromkeys(path.rpartition("/")[0] for path in select if "/" in path))
+
+
+def _either(terms: Iterable[str]) -> Iterator[str]:
+    """Filters that take any of the terms, each within its room."""
+    some: list[str] = []
+    length = 0
+    for term in terms:
+        size = len(quote_plus(f"{term} or ", safe=PLAIN))
+        if some and length + size > ROOM:
+            yield " or ".join(some)
+            some, length = [], 0
+        some.append(term)
+        length += size
+    if some:
+        yield " or ".join(some)
+
+
+def carries(row: Row, wish: Wish) -> bool:
+    return wish.key_value in [part.strip() for part in str(row.get(wish.key_property) or "").split(";")]
+
+
+def _text(row: Row, name: str) -> str:
+    return str(row.get(name) or "").strip().casefold()
+
+
+def _main(row: Row, name: str) -> str:
+    return str((row.get("MainContact") or {}).get(name) or "").strip()
+
+
+def _email(row: Row) -> str:
+    return _main(row, "Email").casefold()
+
+
+def _under(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
