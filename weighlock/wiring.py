@@ -139,3 +139,8 @@ WORKERS = {
         Worker("sink-acumatica", "makes customers of won deals, once each", ("acumatica", "deals"), sink_acumatica),
     )
 }
+
+
+def workers(settings: Settings) -> list[Worker]:
+    """Those that these settings ask for."""
+    return [worker for worker in WORKERS.values() if worker.wanted(settings)]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.harness.system import Broker, System, eventually, running
 from weighlock.processes import RUN, spawn, stop
-from weighlock.wiring import WORKERS
+from weighlock.wiring import workers
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_status_and_waiting_tell_what_stands_still(system: System, up: subproces
     assert customers["last_error"]["said"].startswith("the customer has no name")
     assert customers["events"]["written"] >= 12
     assert customers["checkpoint_seconds"] < 300
-    assert {row["worker"]: row["copies"] for row in told["workers"]} == dict.fromkeys(WORKERS, 1)
+    assert {row["worker"]: row["copies"] for row in told["workers"]} == {worker.name: 1 for worker in workers(system.settings)}
     shown = system.command("status").stdout
     assert "acumatica contact → hubspot contact" in shown
     assert "the customer has no name" in shown

@@ -116,7 +116,7 @@ def setup_hubspot(
 
 @app.command()
 def run(
-    worker: Annotated[str, typer.Argument(help="source-acumatica, streams or sink-hubspot")],
+    worker: Annotated[str, typer.Argument(help="such as source-acumatica, streams, sink-hubspot; docs/operations.md has all")],
     member: Annotated[str, typer.Option(help="tells copies of one worker apart; two live ones must not share it")] = "0",
 ) -> None:
     """Run one worker in the foreground until SIGTERM or Ctrl-C."""
@@ -138,12 +138,12 @@ def up(folder: Annotated[Path, typer.Option("--logs", help="a folder for the wor
     from weighlock import wiring
     from weighlock.supervise import Supervisor
 
-    Settings.load()
+    names = [worker.name for worker in wiring.workers(Settings.load())]
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    supervisor = Supervisor(list(wiring.WORKERS), {}, folder, console.print)
-    console.print(f"{len(wiring.WORKERS)} workers run ({', '.join(wiring.WORKERS)}); their logs are in {folder}. Ctrl-C stops them.")
+    supervisor = Supervisor(names, {}, folder, console.print)
+    console.print(f"{len(names)} workers run ({', '.join(names)}); their logs are in {folder}. Ctrl-C stops them.")
     try:
         supervisor.run(stopping)
     finally:

@@ -26,9 +26,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from weighlock.demo.freshness import Arrival, arrivals, key_of, percentile
 from weighlock.demo.sandboxes import Sandbox, settings_for
 from weighlock.errors import ConfigError, TransientError
+from weighlock.settings import Settings
 from weighlock.stack import Stack, is_running
 from weighlock.supervise import Supervisor
-from weighlock.wiring import WORKERS
+from weighlock.wiring import workers
 
 FOLDER = Path(".weighlock/demo")
 TENANT = "demo"
@@ -79,10 +80,12 @@ class Demo:
         for command in (["topics", "apply"], ["setup", "hubspot"]):
             self._weighlock(*command)
         self._say("topics, schemas and HubSpot's properties are made")
-        supervisor = Supervisor(list(WORKERS), self.env, logs, self._say)
+        os.environ |= self.env
+        names = [worker.name for worker in workers(Settings.load())]
+        supervisor = Supervisor(names, self.env, logs, self._say)
         self.closing.callback(supervisor.close)
         self.supervisor = supervisor
-        self._say(f"{len(WORKERS)} workers run: {', '.join(WORKERS)} (logs in {logs})")
+        self._say(f"{len(names)} workers run: {', '.join(names)} (logs in {logs})")
 
     def _settings(self, kafka: str, registry: str) -> dict[str, str]:
         """Write the weighlock.toml that all workers use, and that anybody may use to look around while the demo stays."""

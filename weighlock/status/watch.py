@@ -153,8 +153,9 @@ class Watch:
         return found
 
     def _workers(self) -> list[dict[str, Any]]:
-        members = self._brokers.members(worker.group for worker in wiring.WORKERS.values())
-        return [self._worker(worker, members.get(worker.group, 0)) for worker in wiring.WORKERS.values()]
+        wanted = wiring.workers(self._settings)
+        members = self._brokers.members(worker.group for worker in wanted)
+        return [self._worker(worker, members.get(worker.group, 0)) for worker in wanted]
 
     def _worker(self, worker: wiring.Worker, members: int) -> dict[str, Any]:
         pending = [one for (group, _), one in self._pending.items() if group == worker.group]
