@@ -24,6 +24,7 @@ from producers.publish import Publisher
 from schemas.headers import Passage
 from schemas.records import Record
 from schemas.topics import Topic
+from weighlock import metrics
 from weighlock.errors import RateLimited, RejectedError, TransientError
 from weighlock.kafka.wire import Wire
 from weighlock.schedule import Schedule
@@ -176,6 +177,7 @@ class _Loop:
         # in the order of their right of way: what changed goes before what is read again
         self._tracks = [*(_Track(entity, schedule, False) for entity, schedule in source.entities.items()), *self._again.values()]
         self._attempt, self._resume = 0, 0.0
+        metrics.partitions(f"source-{source.name}", lambda: int(leadership.leads))
 
     def attend(self) -> None:
         """Stand by; while we lead, read what is due. Returns when told to stop, raises what only a new membership can mend."""
@@ -232,6 +234,7 @@ class _Loop:
             track.written, track.unfinished = time.monotonic(), page.more
         page.committed()
         track.move(page)
+        metrics.polled(self._source.name, track.entity)
 
     def _read_again(self, track: _Track, now: datetime) -> None:
         """When the `reread` line has come due, everything is read once more, beside what changes meanwhile."""

@@ -13,7 +13,7 @@ from producers.leader import Leadership
 from schemas.headers import Passage
 from schemas.records import Audit, Checkpoint, DeadLetter
 from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS
-from weighlock import failpoints
+from weighlock import failpoints, metrics
 from weighlock.errors import RejectedError
 from weighlock.kafka.wire import AROUND, Outgoing, TooLarge, Wire
 
@@ -28,9 +28,11 @@ class Publisher:
         self._wire, self._leadership, self._source = wire, leadership, source
         self._worker = f"source-{source}"
         self._log = structlog.get_logger(worker=self._worker)
+        self._said: list[Audit] = []
 
     def publish(self, track: str, page: Page, position: dict[str, str]) -> None:
         """All of it or nothing. `track` is the checkpoint's name. Raises what `Leadership.transaction` and the codec raise."""
+        self._said.clear()
         checkpoint = Checkpoint(source=self._source, entity=track, position=position, at=datetime.now(UTC))
         out = Outgoing(CHECKPOINTS, f"{self._source}|{track}", checkpoint, [])
         first = failpoints.mutant("no-checkpoint-transaction")  # wrong on purpose
@@ -46,6 +48,8 @@ class Publisher:
             failpoints.reach("page-before-checkpoint")
             if not first:
                 self._wire.produce(producer, out)
+        for entry in self._said:
+            metrics.said(entry)
         if page.changes or page.refused:
             self._log.info("page", entity=track, changes=len(page.changes), refused=len(page.refused), more=page.more)
 
@@ -85,6 +89,7 @@ class Publisher:
             ref=ref, event=event, stage="source", worker=self._worker, source_at=passage.source_at, detail=detail, trace=passage.trace
         )
         self._wire.produce(producer, Outgoing(AUDIT, ref, entry, passage.headers()))
+        self._said.append(entry)
 
 
 def _sizes(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -166,6 +166,28 @@ class Checkpoint(Record):
     at: Instant
 
 
+class BudgetState(Record):
+    system: str
+    name: str
+    used: int
+    limit: int
+
+
+class WorkerState(Record):
+    """A worker that runs. For people; nothing depends on it."""
+
+    worker: str
+    member: str
+    host: str
+    since: Instant
+    at: Instant
+    partitions: int
+    budgets: list[BudgetState] = Field(default_factory=list)
+    metrics: str | None = None
+    error: str | None = None
+    error_at: Instant | None = None
+
+
 class Audit(Record):
     ref: str
     event: str

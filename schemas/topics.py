@@ -75,13 +75,14 @@ WAITING_ACUMATICA = Topic("waiting.acumatica", "subject", "key", "Waiting", "com
 CHECKPOINTS = Topic("checkpoints", "source + entity", "one", "Checkpoint", "compact")
 AUDIT = Topic("audit", "own ref", "key", "Audit", "delete")
 DEAD_LETTERS = Topic("dead-letters", "the original key", "key", "DeadLetter", "delete")
+WORKERS = Topic("workers", "worker, member and host", "one", "WorkerState", "compact")
 CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", None, "compact") for table in TABLES)
 
 TOPICS: tuple[Topic, ...] = (
     *(SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY, SOURCE_DEAL),
     *(CUSTOMER, CONTACT, INVOICE, PAYMENT, DEAL, LINKS, UPSERTS_HUBSPOT, RESULTS_HUBSPOT, WAITING_HUBSPOT),
     *(UPSERTS_ACUMATICA, RESULTS_ACUMATICA, WAITING_ACUMATICA),
-    *(CHECKPOINTS, AUDIT, DEAD_LETTERS, *CHANGELOGS),
+    *(CHECKPOINTS, AUDIT, DEAD_LETTERS, WORKERS, *CHANGELOGS),
 )
 
 

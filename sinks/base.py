@@ -31,6 +31,7 @@ from sinks.creates import release_due
 from sinks.lane import Lane, Portion
 from sinks.links import Arrival, Links
 from sinks.member import Member, Moved, Stopped, clock
+from weighlock import metrics
 from weighlock.errors import ConfigError, TransientError
 from weighlock.kafka.admin import Wanted, admin_client, check_topics
 from weighlock.kafka.wire import Wire
@@ -73,6 +74,8 @@ class Sink:
         self._expired, self._expiry_every = clock(), min(EXPIRY_EVERY, settings.wait_limit_hours * 3600 / 4)
         group, topic = f"sink.{target.system}", wire.name(self.upserts)
         self.member = Member(settings, group, topic, member, stop, self._given, self._taken, self._lost)
+        metrics.partitions(f"sink-{target.system}", lambda: len(self.lanes))
+        metrics.waiting(target.system, lambda: [one for lane in list(self.lanes.values()) for one in list(lane.ledger.waiting)])
 
     def run(self) -> None:
         self._until_it_works(self._check_topics, "Kafka and the registry")

@@ -12,6 +12,7 @@ from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
 from sinks.intents import Intent
 from sinks.ledger import Ledger, Received, Verdict
+from weighlock import metrics
 from weighlock.errors import RejectedError, brief
 from weighlock.kafka.wire import Outgoing
 
@@ -54,6 +55,9 @@ class Entries:
             self._ledger.put_result(result)
         for subject, waiting in self._changed_waiting.items():
             self._ledger.put_waiting(subject, waiting)
+        for out in self._outgoing:
+            if isinstance(out.value, Audit):
+                metrics.said(out.value)
 
     def note_doubts(self, doubts: Mapping[str, Doubt]) -> None:
         """Each result says what calls may still do to its subject."""

@@ -25,10 +25,13 @@ from streams.logs import quieten
 from streams.ready import wait_until_ready
 from streams.routes import STAGES
 from streams.stage import process
+from weighlock import metrics
 from weighlock.errors import TransientError
 from weighlock.settings import Settings
 
 log = logging.getLogger(__name__)
+#: The stage and the event in the metrics, of an output on such a topic.
+COUNTED = {"normalized": ("normalise", "normalised"), "upserts": ("route", "wished")}
 #: How long a registry that is away holds up a record before the worker gives up and is started again.
 PATIENCE_SECONDS = 60.0
 #: How long a worker that crashed may take to stop.
@@ -99,8 +102,19 @@ def _handler(app: faust.App, stage: Stage, settings: Settings, codec: Codec, con
         for out in await _patiently(lambda: process(stage, message, context, codec, settings.partitions)):
             producer = await app.maybe_start_producer()
             await producer.send(prefix + out.topic, out.key, out.value, out.partition, None, out.headers)
+            _count(out)
 
     return handle
+
+
+def _count(out: Sendable) -> None:
+    """After a crash what was not committed is done, and counted, again: by a new process, from nothing."""
+    kind = out.topic.partition(".")[0]
+    if out.said is not None:
+        metrics.said(out.said)
+    elif kind in COUNTED and out.value is not None:
+        stage, event = COUNTED[kind]
+        metrics.counted(stage, out.key.decode(errors="replace"), event)
 
 
 def incoming(event: Any, prefix: str) -> Incoming:
@@ -126,6 +140,7 @@ async def _patiently(step: Callable[[], list[Sendable]]) -> list[Sendable]:
 
 async def _say_assigned(app: faust.App, assigned: set[Any], **_: Any) -> None:
     partitions = sorted({tp.partition for tp in assigned})
+    metrics.partitions(STREAMS_APP, lambda: len(partitions))
     log.info("assigned: %s", f"partitions {', '.join(map(str, partitions))} of each topic" if partitions else "nothing")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.codec import Codec
 from schemas.headers import Headers, Passage
-from schemas.records import Link, Record
+from schemas.records import Audit, Link, Record
 from schemas.refs import link_key
 from schemas.topics import LINKS, Topic
 from weighlock.kafka.wire import Outgoing
@@ -97,13 +97,14 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Sendable:
-    """One record on its way out, encoded and addressed; `topic` without prefix."""
+    """One record on its way out, encoded and addressed; `topic` without prefix. `said` is what it is, where it is of the audit."""
 
     topic: str
     partition: int
     key: bytes
     value: bytes | None
     headers: Headers
+    said: Audit | None = None
 
 
 def topics_of(stages: Iterable[Stage]) -> tuple[Topic, ...]:

@@ -56,6 +56,7 @@ def _encode(outputs: Outputs, codec: Codec, partitions: int) -> list[Sendable]:
             key=out.key.encode(),
             value=None if out.value is None else codec.encode(out.topic, out.value),
             headers=out.headers,
+            said=out.value if isinstance(out.value, Audit) else None,
         )
         for out in outputs
     ]

@@ -10,6 +10,7 @@ left of a run instead of trusting a list of its own.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
 import os
@@ -17,6 +18,7 @@ import queue
 import random
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -97,6 +99,17 @@ def stop(process: subprocess.Popen[bytes], grace: float) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
+
+
+def asked_to_stop() -> threading.Event:
+    """From now on SIGTERM and SIGINT set this event. For the main thread.
+
+    A handler that sets it itself would wait for ever for the event's lock where the main thread holds it: it is interrupted in the midst
+    of a `wait`, or of an earlier signal's `set`."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _thread.start_new_thread(stopping.set, ()))
+    return stopping
 
 
 def free_port() -> int:

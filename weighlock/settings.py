@@ -173,6 +173,8 @@ class Settings(FromFileAndEnvironment):
         default=5, ge=1, description="answers of a server error for one record, while others succeed, before it is a dead letter"
     )
     free_mail_domains: list[str] = Field(default_factory=list, description="more of them than the list we carry")
+    metrics_port: int | None = Field(default=None, ge=1, le=65_000, description="the first worker's; the others count on from it")
+    metrics_host: str = Field(default="127.0.0.1", description="0.0.0.0 lets other machines scrape")
     acumatica: Acumatica | None = None
     hubspot: HubSpot | None = None
     deals: Deals | None = Field(default=None, description="without it no deal is read and no customer is made")

@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness.system import Broker, System, eventually, running
-from weighlock.processes import RUN, spawn, stop
-from weighlock.wiring import workers
+from weighlock.metrics import NAMES
+from weighlock.processes import RUN, free_port, is_free, spawn, stop
+from weighlock.wiring import WORKERS, workers
+
+#: So many ports in a row are free.
+METRICS = next(port for port in iter(free_port, None) if all(is_free(port + more) for more in range(len(WORKERS))))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +62,8 @@ def test_check_says_ok(system: System) -> None:
 @pytest.fixture(scope="module")
 def up(system: System) -> Iterator[subprocess.Popen[bytes]]:
     """`weighlock up`, which runs until the last test but for those that end it."""
-    process = spawn([sys.executable, "-m", "weighlock", "up"], {**system.env, RUN: system.settings.prefix}, system.folder / "up.log")
+    env = {**system.env, RUN: system.settings.prefix, "WEIGHLOCK_METRICS_PORT": str(METRICS)}
+    process = spawn([sys.executable, "-m", "weighlock", "up"], env, system.folder / "up.log")
     yield process
     stop(process, 30)
 
@@ -94,20 +101,61 @@ def test_status_and_waiting_tell_what_stands_still(system: System, up: subproces
     assert customers["events"]["written"] >= 12
     assert customers["checkpoint_seconds"] < 300
     assert {row["worker"]: row["copies"] for row in told["workers"]} == {worker.name: 1 for worker in workers(system.settings)}
+    for worker in told["workers"]:
+        (report,) = worker["reports"]
+        assert report["metrics"].endswith(f":{METRICS + list(WORKERS).index(worker['worker'])}")
+        assert report["partitions"] == (1 if worker["worker"].startswith("source") else 4)
+    budgets = {(one["system"], one["name"]): one for worker in told["workers"] for one in worker["reports"][0]["budgets"]}
+    assert budgets["acumatica", "minute"]["limit"] == 6000
+    assert budgets["hubspot", "day"]["used"] > 0
     shown = system.command("status").stdout
     assert "acumatica contact → hubspot contact" in shown
     assert "the customer has no name" in shown
 
 
 def status_at_rest(system: System) -> dict[str, Any]:
-    """Nothing is to be done any more, to the record: the ends of transactions are no lag."""
+    """Nothing is to be done any more, to the record: the ends of transactions are no lag. And every worker spoke of itself."""
 
     def at_rest() -> dict[str, Any] | None:
         told: dict[str, Any] = json.loads(system.command("status", "--json").stdout)
-        return told if not any(row["lag"] for row in (*told["flows"], *told["workers"])) else None
+        spoke = all(worker["reports"] and worker["reports"][0]["partitions"] for worker in told["workers"])
+        return told if spoke and not any(row["lag"] for row in (*told["flows"], *told["workers"])) else None
 
     found: dict[str, Any] = eventually("no flow lags", at_rest, 60, 0.5)
     return found
+
+
+def test_every_worker_serves_its_metrics(system: System, up: subprocess.Popen[bytes]) -> None:
+    """Each at its own port; what they count is what happened, and every metric that we name is there where something of it happened."""
+    system.erp.edit(random=3, seed=9)
+    system.agree(60)
+    source, streams, sink = (Scrape(METRICS + number) for number in range(3))
+    assert source.value("weighlock_records_total", stage="source", entity="customer", event="read") >= 12
+    assert source.value("weighlock_partitions", worker="source-acumatica") == 1
+    assert source.value("weighlock_polled_timestamp_seconds", entity="contact") > 1_700_000_000
+    assert source.value("weighlock_calls_total", system="acumatica", status="200") > 3
+    assert streams.value("weighlock_records_total", stage="normalise", entity="customer", event="normalised") >= 12
+    assert streams.value("weighlock_records_total", stage="normalise", entity="customer", event="rejected") == 1
+    assert streams.value("weighlock_records_total", stage="route", entity="contact", event="wished") >= 12
+    assert sink.value("weighlock_records_total", stage="sink", entity="contact", facet="profile", event="waiting") >= 1
+    assert sink.value("weighlock_waiting_records", entity="contact", target="hubspot") >= 1
+    assert sink.value("weighlock_budget_limit", system="hubspot", budget="burst") == 150
+    assert sink.value("weighlock_freshness_seconds_count", target="hubspot") >= 1
+    eventually("the sink's lag is none", lambda: Scrape(METRICS + 2).value("weighlock_lag_records", topic="upserts.hubspot") == 0, 60, 1)
+    assert {*NAMES} - {"weighlock_log_lines_total"} <= source.names | streams.names | sink.names
+
+
+class Scrape:
+    """What a worker says at that port of 127.0.0.1."""
+
+    def __init__(self, port: int) -> None:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().text
+        self.samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        self.names = {sample.name for sample in self.samples}
+
+    def value(self, name: str, **labels: str) -> float:
+        """The sum of those with these labels."""
+        return sum(one.value for one in self.samples if one.name == name and labels.items() <= one.labels.items())
 
 
 def test_trace_tells_the_whole_way(system: System, up: subprocess.Popen[bytes]) -> None:

@@ -90,6 +90,20 @@ def test_stop_asks_first_and_kills_then(tmp_path: Path) -> None:
     assert processes.stop(deaf, 0.2) == -signal.SIGKILL
 
 
+def test_a_signal_in_the_midst_of_a_signal() -> None:
+    """A stop that comes while the event's lock is held (in a `wait`, or by the signal before it) is heard, and nobody waits for ever."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stopping = processes.asked_to_stop()
+        with stopping._cond:  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+        assert stopping.wait(30)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_ctrl_c_reaches_the_parent_only() -> None:
     """A child is in a process group of its own, so the terminal's Ctrl-C does not take it away from under its parent."""
     child = processes.spawn(SLEEP)

@@ -22,6 +22,14 @@ CUSTOMERS = Flow("acumatica", "customer", "hubspot")
 REF, KIND = "acumatica:customer:a", ("acumatica", "customer")
 
 
+REPORT = {
+    "member": "0",
+    "host": "h",
+    "budgets": [{"system": "acumatica", "name": "minute", "used": 7, "limit": 20}],
+    "last_error": {"at": "then", "said": "refused: why"},
+}
+
+
 def said(event: str, ago: float = 1, *, made: float | None = None, **more: Any) -> Audit:
     """An audit record of so many seconds ago, of a change of `made` seconds ago."""
     sink = {"stage": "sink", "worker": "sink-hubspot"} if event not in ("read", "out_of_scope") else {"stage": "source", "worker": "s"}
@@ -113,14 +121,25 @@ def test_the_tables_show_every_flow_and_worker() -> None:
     tally = Tally(300, 60)
     tally.letter(DeadLetter(ref=REF, stage="sink", worker="sink-hubspot", error="E", reason="no name", at=NOW, trace="t"))
     workers = [
-        {"worker": "streams", "copies": 2, "lag": 1200, "oldest_seconds": 90.0},
-        {"worker": "source-acumatica", "copies": 0, "lag": None, "oldest_seconds": None},
+        {"worker": "streams", "copies": 2, "lag": 1200, "oldest_seconds": 90.0, "reports": []},
+        {"worker": "source-acumatica", "copies": 0, "lag": None, "oldest_seconds": None, "reports": [REPORT]},
     ]
     found = {"flows": tally.flows([CUSTOMERS], {CUSTOMERS: 1234}, NOW), "workers": workers}
     console = Console(file=io.StringIO(), width=200)
     console.print(view.flows(found), view.workers(found), *view.troubles(found))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    for part in ("acumatica customer → hubspot", "1,234", "1,200", "none", "no name"):
+    for part in (
+        "acumatica customer → hubspot",
+        "1,234",
+        "1,200",
+        "none",
+        "no name",
+        "not heard of",
+        "acumatica minute 7/20",
+        "refused: why",
+        "acumatica minute 7/20",
+        "refused: why",
+    ):
         assert part in text
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +16,7 @@ from weighlock.cli import links, output, secrets, seeing
 from weighlock.cli.output import Json
 from weighlock.errors import ConfigError
 from weighlock.kafka.admin import Plan
+from weighlock.processes import asked_to_stop
 from weighlock.settings import Settings
 
 app = typer.Typer(
@@ -120,16 +119,15 @@ def run(
     member: Annotated[str, typer.Option(help="tells copies of one worker apart; two live ones must not share it")] = "0",
 ) -> None:
     """Run one worker in the foreground until SIGTERM or Ctrl-C."""
-    from weighlock import wiring
+    from weighlock import presence, wiring
 
     if worker not in wiring.WORKERS:
         raise ConfigError(f"no worker {worker!r}: there are {', '.join(wiring.WORKERS)}")
     settings = Settings.load()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = asked_to_stop()
     logs.configure()
-    wiring.WORKERS[worker].run(settings, member, stopping)
+    with presence.shown(settings, wiring.WORKERS[worker], member):
+        wiring.WORKERS[worker].run(settings, member, stopping)
 
 
 @app.command()
@@ -139,9 +137,7 @@ def up(folder: Annotated[Path, typer.Option("--logs", help="a folder for the wor
     from weighlock.supervise import Supervisor
 
     names = [worker.name for worker in wiring.workers(Settings.load())]
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = asked_to_stop()
     supervisor = Supervisor(names, {}, folder, console.print)
     console.print(f"{len(names)} workers run ({', '.join(names)}); their logs are in {folder}. Ctrl-C stops them.")
     try:

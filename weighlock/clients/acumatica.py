@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import httpx
 import structlog
 
+from weighlock import metrics
 from weighlock import settings as config
 from weighlock.clients.acumatica_answers import CannotOptimize, MissingRecord, error_of
 from weighlock.clients.acumatica_odata import Part, address, options, part
@@ -68,6 +69,11 @@ class Budget:
     def note(self) -> None:
         self._made.append(self._clock())
 
+    def spent(self) -> tuple[int, int]:
+        """Calls of the last minute, and how many it allows. For another thread."""
+        begin = self._clock() - 60
+        return sum(at > begin for at in self._made.copy()), self.calls
+
 
 class Acumatica:
     """One per process: one grant, one session, one budget. Every call raises what `acumatica_answers.error_of` makes of its answer."""
@@ -88,8 +94,10 @@ class Acumatica:
             timeout=httpx.Timeout(settings.timeout_seconds, connect=10),
             transport=transport,
             trust_env=not loopback,  # no proxy on the way to ourselves
+            event_hooks={"response": [metrics.answered("acumatica")]},
         )
         self._budget = budget or Budget(settings.requests_per_minute)
+        metrics.budget("acumatica", "minute", self._budget.spent)
         self._session = Session(settings, self._http, tokens, self._budget.note, again)
         self._root = f"{settings.url}/entity/{settings.endpoint}/{settings.version}"
         self._clock: tuple[datetime, float] | None = None
@@ -211,6 +219,7 @@ class Acumatica:
         try:
             answer = self._http.get(url, headers={"Authorization": f"Bearer {token}"})
         except httpx.TransportError as error:
+            metrics.unanswered("acumatica")
             raise error_of(error) from error
         if date := answer.headers.get("date"):
             self._clock = parsedate_to_datetime(date).astimezone(UTC), time.monotonic()

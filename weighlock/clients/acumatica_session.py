@@ -20,6 +20,7 @@ import httpx
 import structlog
 from cryptography.fernet import InvalidToken
 
+from weighlock import metrics
 from weighlock import settings as config
 from weighlock.clients.acumatica_answers import error_of
 from weighlock.errors import AuthError, RateLimited, TransientError
@@ -183,6 +184,7 @@ class Session:
         try:
             answer = self._http.post(f"{self._settings.url}/identity/connect/token", data={**form, **given})
         except httpx.TransportError as error:
+            metrics.unanswered("acumatica")
             raise error_of(error) from error
         if answer.is_success:
             return answer

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import httpx
 
+from weighlock import metrics
 from weighlock import settings as config
 from weighlock.clients.hubspot_answers import Input, Item, Json, error_of, rows, transport_error
 from weighlock.clients.hubspot_associations import PLURAL, Associations
@@ -44,6 +45,11 @@ class Budget:
             wait = self._taken[0] + self.window - now
             raise RateLimited(f"our own budget for HubSpot ({self.name}: {self.calls} in {self.window:g} s) is used up", wait)
         self._taken.append(now)
+
+    def spent(self) -> tuple[int, int]:
+        """Calls of the window that ends now, and how many it allows. For another thread."""
+        begin = self._clock() - self.window
+        return sum(at > begin for at in self._taken.copy()), self.calls
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,10 @@ class HubSpot:
             timeout=httpx.Timeout(settings.timeout_seconds, connect=min(5.0, settings.timeout_seconds)),
             trust_env=httpx.URL(settings.url).host not in LOOPBACK,  # no proxy on the way to ourselves
             transport=transport,
+            event_hooks={"response": [metrics.answered("hubspot")]},
         )
+        for name, budget in (("burst", self._burst.spent), ("search", self._searches.spent), ("day", self._day.spent)):
+            metrics.budget("hubspot", name, budget)
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +209,7 @@ class HubSpot:
         try:
             response = self._http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
         except httpx.TransportError as error:
+            metrics.unanswered("hubspot")
             raise transport_error(error, what) from None
         self._day.learn(response.headers)
         if response.status_code == 401 and (self._changed(token) or not last):

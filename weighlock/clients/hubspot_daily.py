@@ -34,6 +34,10 @@ class DailyBudget:
             raise RateLimited(f"{said}: nothing more until {until.isoformat()}", (self._ends - now).total_seconds() + 1)
         self._left -= 1
 
+    def spent(self) -> tuple[int, int]:
+        """Calls of this day, by all apps of the account, and how many they have; (0, 0) while nobody said. For another thread."""
+        return (self._limit - self._left, self._limit) if self._clock() < self._ends else (0, 0)
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """What an answer says. Some have no such headers (search, OAuth apps)."""
         try:

@@ -33,19 +33,27 @@ def workers(found: Found) -> Table:
     table = Table("worker", box=None)
     for heading in ("copies", "lag", "oldest"):
         table.add_column(heading, justify="right")
+    table.add_column("budgets used")
     for row in found["workers"]:
         lag = "" if row["lag"] is None else f"{row['lag']:,}"
-        table.add_row(row["worker"], str(row["copies"] or "none"), lag, seconds(row["oldest_seconds"]))
+        table.add_row(row["worker"], str(row["copies"] or "none"), lag, seconds(row["oldest_seconds"]), budgets(row))
     return table
 
 
+def budgets(row: Found) -> str:
+    """Of each process that says so; it is said where none does."""
+    if row["copies"] and not row["reports"]:
+        return "not heard of for a minute: not known, nor is its last error"
+    told = (f"{one['system']} {one['name']} {one['used']:,}/{one['limit']:,}" for report in row["reports"] for one in report["budgets"])
+    return ", ".join(told)
+
+
 def troubles(found: Found) -> list[str]:
-    """The newest dead letter of each flow."""
-    return [
-        f"last dead letter of {name(row)}, {row['last_error']['at']}: {row['last_error']['said']}"
-        for row in found["flows"]
-        if row["last_error"]
-    ]
+    """The newest dead letter of each flow, and the newest warning or error of each process."""
+    letters = [("last dead letter of " + name(row), row["last_error"]) for row in found["flows"]]
+    for row in found["workers"]:
+        letters += [(f"{row['worker']} {one['member']} at {one['host']}", one["last_error"]) for one in row["reports"]]
+    return [f"{who}, {what['at']}: {what['said']}" for who, what in letters if what]
 
 
 def name(row: Found) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 from confluent_kafka import Message
 
 from schemas.codec import Undecodable
-from schemas.records import Audit, Checkpoint, DeadLetter, Record, Result
-from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, LINKS, STREAMS_APP, TOPICS, Topic
+from schemas.records import Audit, Checkpoint, DeadLetter, Record, Result, WorkerState
+from schemas.topics import AUDIT, CHECKPOINTS, DEAD_LETTERS, LINKS, STREAMS_APP, TOPICS, WORKERS, Topic
 from weighlock import wiring
 from weighlock.errors import ConfigError
 from weighlock.settings import Settings
@@ -25,6 +25,8 @@ from weighlock.status.tally import UNKNOWN, Flow, Pending, Tally, kind_of
 WINDOW, PACE = 300.0, 60.0
 #: Of what a group has still to do so many are looked at in each partition, and of what a sink wrote last.
 LOOKED_AT, SAMPLE = 5000, 50
+#: Seconds after which a worker that says nothing more is forgotten. It speaks every ten.
+HEARD = 60.0
 
 
 @cache
@@ -66,6 +68,7 @@ class Watch:
         self.tally = Tally(window, pace)
         self._by_name: dict[str, Topic] = {settings.prefix + topic.name: topic for topic in TOPICS}
         self._pending: dict[tuple[str, Place], Pending] = {}
+        self._states: dict[bytes, WorkerState] = {}
         self._readers = {topic: group for group, topics in read_by().items() for topic in topics}
         self._follow = Follow(settings, self._brokers, self._starts())
 
@@ -90,17 +93,18 @@ class Watch:
             "at": now.isoformat(timespec="seconds"),
             "freshness_seconds": self.tally.window,
             "rate_seconds": self.tally.pace,
-            "flows": self.tally.flows(declared(), self._lags(), now),
-            "workers": self._workers(),
+            "flows": self.tally.flows(self._wanted(), self._lags(), now),
+            "workers": self._workers(now),
         }
 
     def _starts(self) -> dict[Place, int]:
         whole = [topic for topic in TOPICS if topic in (CHECKPOINTS, DEAD_LETTERS) or topic.name.startswith("waiting.")]
         results = [topic for topic in TOPICS if topic.name.startswith("results.")]
-        if missing := self._brokers.missing(self._settings.prefix + one.name for one in (*whole, *results, AUDIT, *self._readers)):
+        if missing := self._brokers.missing(self._settings.prefix + one.name for one in (*whole, *results, AUDIT, WORKERS, *self._readers)):
             raise ConfigError(*(f"{name}: no such topic in Kafka: run `weighlock topics apply`" for name in missing))
         starts = dict.fromkeys(self._places(whole), 0)
-        starts |= self._brokers.since(self._places([AUDIT]), time.time() - self.tally.window)
+        for topic, seconds in ((AUDIT, self.tally.window), (WORKERS, HEARD)):
+            starts |= self._brokers.since(self._places([topic]), time.time() - seconds)
         starts |= {place: end - SAMPLE for place, end in self._brokers.ends(self._places(results)).items()}
         for group, topics in read_by().items():
             committed, ends = self._brokers.committed(group), self._brokers.ends(self._places(topics))
@@ -122,16 +126,18 @@ class Watch:
             self.tally.waits(topic.name.partition(".")[2], key, message.value() is not None)
         else:
             try:
-                self._count(topic, self._wire.decode(Record.kinds[topic.record or ""], message))
+                self._count(topic, key, self._wire.decode(Record.kinds[topic.record or ""], message))
             except Undecodable:
                 return  # `weighlock trace` shows it
 
-    def _count(self, topic: Topic, record: Record | None) -> None:
+    def _count(self, topic: Topic, key: bytes, record: Record | None) -> None:
         match record:
             case Audit():
                 self.tally.audit(record)
             case DeadLetter():
                 self.tally.letter(record)
+            case WorkerState():
+                self._states[key] = record
             case Checkpoint():
                 self.tally.checkpoint(record)
             case Result():
@@ -141,6 +147,11 @@ class Watch:
         for (other, place), pending in self._pending.items():
             if other == group:
                 pending.done(committed.get(place, 0))
+
+    def _wanted(self) -> list[Flow]:
+        """Those that end in a sink which the settings ask for."""
+        sinks = {worker.name for worker in wiring.workers(self._settings)}
+        return [flow for flow in declared() if f"sink-{flow.target}" in sinks]
 
     def _lags(self) -> dict[Flow, int]:
         """By flow: what its own topics and the wishes of its entity hold that nobody has done."""
@@ -152,12 +163,13 @@ class Watch:
                     found[flow] += count
         return found
 
-    def _workers(self) -> list[dict[str, Any]]:
+    def _workers(self, now: datetime) -> list[dict[str, Any]]:
         wanted = wiring.workers(self._settings)
         members = self._brokers.members(worker.group for worker in wanted)
-        return [self._worker(worker, members.get(worker.group, 0)) for worker in wanted]
+        return [self._worker(worker, members.get(worker.group, 0), now) for worker in wanted]
 
-    def _worker(self, worker: wiring.Worker, members: int) -> dict[str, Any]:
+    def _worker(self, worker: wiring.Worker, members: int, now: datetime) -> dict[str, Any]:
+        heard = [state for _, state in sorted(self._states.items()) if state.worker == worker.name]
         pending = [one for (group, _), one in self._pending.items() if group == worker.group]
         oldest = min((one.oldest for one in pending if one.oldest is not None), default=None)
         return {
@@ -165,7 +177,24 @@ class Watch:
             "copies": members,
             "lag": sum(map(len, pending)) if worker.group in read_by() else None,
             "oldest_seconds": rounded(time.time() - oldest, 1) if oldest is not None else None,
+            "reports": [_report(state, now) for state in heard if (now - state.at).total_seconds() < HEARD],
         }
+
+
+def _report(state: WorkerState, now: datetime) -> dict[str, Any]:
+    """What one process says of itself."""
+    budgets = [{"system": one.system, "name": one.name, "used": one.used, "limit": one.limit} for one in state.budgets]
+    error = {"at": state.error_at.isoformat(timespec="seconds"), "said": state.error} if state.error and state.error_at else None
+    return {
+        "member": state.member,
+        "host": state.host,
+        "since": state.since.isoformat(timespec="seconds"),
+        "heard_seconds": rounded((now - state.at).total_seconds(), 1),
+        "partitions": state.partitions,
+        "budgets": budgets,
+        "metrics": state.metrics,
+        "last_error": error,
+    }
 
 
 def _kind(topic: Topic, key: bytes) -> tuple[str, str]:
