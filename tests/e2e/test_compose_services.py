@@ -27,7 +27,7 @@ class Here:
 
     def __init__(self, broker: Broker, prefix: str, folder: Path) -> None:
         self.folder, self.prefix = folder, prefix
-        self.ports = {name: str(free_port()) for name in ("8801", "8802")}
+        self.ports = {name: str(free_port()) for name in ("8801", "8802", "9464")}
         self._instead = {
             "kafka:9092": broker.kafka,
             "http://registry:8080/apis/ccompat/v7": broker.registry,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from weighlock.presence import port_of
 from weighlock.settings import Settings
 from weighlock.stack import jars
 from weighlock.wiring import WORKERS
@@ -68,6 +69,15 @@ def test_who_needs_credentials_sees_the_store() -> None:
     assert {*OURS} == {"setup", *WORKERS}
     for name in OURS:
         assert SERVICES[name]["volumes"] == [f"state:{SERVICES[name]['environment']['WEIGHLOCK_STATE']}"]
+
+
+@pytest.mark.parametrize("settings", WORKERS, indirect=True)
+def test_metrics_can_be_scraped(settings: Settings) -> None:
+    """Every worker's port is published where the worker serves its metrics: to this machine only."""
+    for name in WORKERS:
+        port = port_of(settings, name)
+        assert SERVICES[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert settings.metrics_host == "0.0.0.0"
 
 
 @pytest.mark.parametrize("settings", OURS, indirect=True)
