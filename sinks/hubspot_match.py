@@ -205,7 +205,8 @@ class Matcher:
         value = f"{one.wish.matches[0].property} {_match_value(one.wish)}" if one.wish.matches else "a value of it"
         what = f"{value} is held by {self._kind} {item.id} of HubSpot, which is {owner}"
         if one.linked in item.ids():
-            return RejectedError(f"a link names {self._kind} {item.id} of HubSpot, which is {owner}", candidates=(item.id,))
+            said = f"a link, or the record itself, names {self._kind} {item.id} of HubSpot, which is {owner}"
+            return RejectedError(said, candidates=(item.id,))
         reason = f"{what}. HubSpot gives it to one record only: change it, or merge the two."
         kept = conflict or RejectedError("")
         return RejectedError(reason, request=kept.request, response=kept.response, candidates=(item.id,))

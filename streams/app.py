@@ -76,7 +76,7 @@ def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -
     """The app with its agents: one for each stage; `route` owns the table of links. `changed` is for the tests of the engine's rules."""
     app = engine(settings, STREAMS_APP, worker, **changed)
     links = Links(table(app, LINKS.name, settings.partitions), codec)
-    context = Context(settings.tenant, free_mail(settings.free_mail_domains), links)
+    context = Context(settings.tenant, free_mail(settings.free_mail_domains), links, settings.deals)
     for stage in STAGES:
         _agent(app, stage, settings.prefix, _handler(app, stage, settings, codec, context))
     app.on_partitions_assigned.connect(_say_assigned, weak=False)

@@ -11,6 +11,7 @@ from schemas.headers import Headers, Passage
 from schemas.records import Audit, Link, Record
 from schemas.refs import link_key
 from schemas.topics import LINKS, Topic
+from weighlock.deals import Deals
 from weighlock.kafka.wire import Outgoing
 
 WORKER = "streams"
@@ -43,6 +44,7 @@ class Context:
     tenant: str
     free_mail: frozenset[str]
     links: Links
+    deals: Deals | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from schemas.records import Match, Record, Reference, Wish
 from schemas.topics import UPSERTS_HUBSPOT
 from streams.contract import Arrival, Context, Outputs
+from streams.deals import company_of
 from streams.mappings import hubspot
 from streams.mappings.hubspot import Target
 from weighlock.errors import RejectedError
@@ -18,8 +19,9 @@ FACET = "profile"
 
 
 def customer(arrival: Arrival, context: Context) -> Outputs:
-    """Customer to a company's profile. `RejectedError` for a value that HubSpot cannot hold."""
-    return [] if arrival.record is None else [_wish(hubspot.COMPANY, arrival, context, [])]
+    """Customer to a company's profile; one that was made of a company is that company's. `RejectedError` for a value that HubSpot cannot
+    hold."""
+    return [] if arrival.record is None else [_wish(hubspot.COMPANY, arrival, context, [], company_of(arrival.record))]
 
 
 def contact(arrival: Arrival, context: Context) -> Outputs:
@@ -35,7 +37,8 @@ def link(arrival: Arrival, context: Context) -> Outputs:
     return []
 
 
-def _wish(target: Target, arrival: Arrival, context: Context, references: list[Reference]) -> Outgoing:
+def _wish(target: Target, arrival: Arrival, context: Context, references: list[Reference], named: str | None = None) -> Outgoing:
+    """`named`: the record that it says itself to be, where no link does."""
     record, passage = arrival.record, arrival.passage
     if passage.version is None:
         raise RejectedError("header weighlock-version is missing: nothing tells how new this is; replay it from its source topic")
@@ -50,7 +53,7 @@ def _wish(target: Target, arrival: Arrival, context: Context, references: list[R
         properties=target.properties(record),
         matches=_matches(target, record),
         references=references,
-        target=None if known is None else known.peer,
+        target=named if known is None else known.peer,
         source_system=passage.system,
         source_at=passage.source_at,
         trace=passage.trace,

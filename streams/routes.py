@@ -4,6 +4,7 @@
     source.acumatica.contact  --normalise--> normalized.contact  --route--> upserts.hubspot   (contact)
     source.acumatica.invoice  --normalise--> normalized.invoice
     source.acumatica.payment  --normalise--> normalized.payment
+    source.hubspot.deal       --normalise--> normalized.deal     --route--> upserts.acumatica (customer, where deals are switched on)
                                                           links  --route--> the table of links
 
 Beside that, every step may write to `audit`; what cannot go on goes to `dead-letters` whole (stage.py).
@@ -11,23 +12,32 @@ Beside that, every step may write to `audit`; what cannot go on goes to `dead-le
 
 from __future__ import annotations
 
-from schemas.entities import Contact, Customer
+from schemas.entities import Contact, Customer, Deal
 from schemas.records import Link
-from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer, SourceAcumaticaInvoice, SourceAcumaticaPayment
+from schemas.sources import (
+    SourceAcumaticaContact,
+    SourceAcumaticaCustomer,
+    SourceAcumaticaInvoice,
+    SourceAcumaticaPayment,
+    SourceHubspotDeal,
+)
 from schemas.topics import (
     AUDIT,
     CONTACT,
     CUSTOMER,
+    DEAL,
     INVOICE,
     LINKS,
     PAYMENT,
     SOURCE_CONTACT,
     SOURCE_CUSTOMER,
+    SOURCE_DEAL,
     SOURCE_INVOICE,
     SOURCE_PAYMENT,
+    UPSERTS_ACUMATICA,
     UPSERTS_HUBSPOT,
 )
-from streams import documents, normalise, route
+from streams import deals, documents, normalise, route
 from streams.contract import Flow, Stage
 
 NORMALISE = Stage(
@@ -37,6 +47,7 @@ NORMALISE = Stage(
         Flow(SOURCE_CONTACT, SourceAcumaticaContact, normalise.contact, (CONTACT, AUDIT)),
         Flow(SOURCE_INVOICE, SourceAcumaticaInvoice, documents.invoice, (INVOICE, AUDIT)),
         Flow(SOURCE_PAYMENT, SourceAcumaticaPayment, documents.payment, (PAYMENT, AUDIT)),
+        Flow(SOURCE_DEAL, SourceHubspotDeal, deals.deal, (DEAL, AUDIT)),
     ),
 )
 ROUTE = Stage(
@@ -44,6 +55,7 @@ ROUTE = Stage(
     (
         Flow(CUSTOMER, Customer, route.customer, (UPSERTS_HUBSPOT,)),
         Flow(CONTACT, Contact, route.contact, (UPSERTS_HUBSPOT,)),
+        Flow(DEAL, Deal, deals.seed, (UPSERTS_ACUMATICA, AUDIT)),
         Flow(LINKS, Link, route.link, ()),
     ),
 )

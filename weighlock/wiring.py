@@ -62,6 +62,13 @@ def sink_hubspot(settings: Settings, member: str, stop: threading.Event) -> None
     run(settings, wire(settings), HubSpotTarget(settings, hubspot_definitions()), member, stop)
 
 
+def source_hubspot(settings: Settings, member: str, stop: threading.Event) -> None:
+    from producers.base import run
+    from producers.hubspot import HubSpotSource
+
+    run(settings, wire(settings), HubSpotSource(settings), stop)
+
+
 def sink_acumatica(settings: Settings, member: str, stop: threading.Event) -> None:
     from sinks.acumatica import AcumaticaTarget
     from sinks.base import run
@@ -136,6 +143,7 @@ WORKERS = {
         Worker("source-acumatica", "polls Acumatica and publishes what changed", ("acumatica",), source_acumatica),
         Worker("streams", "normalises and routes, with Faust", (), streams),
         Worker("sink-hubspot", "writes into HubSpot and keeps the ledger", ("hubspot",), sink_hubspot),
+        Worker("source-hubspot", "polls HubSpot's won deals", ("hubspot", "deals"), source_hubspot),
         Worker("sink-acumatica", "makes customers of won deals, once each", ("acumatica", "deals"), sink_acumatica),
     )
 }

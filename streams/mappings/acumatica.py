@@ -133,3 +133,18 @@ PAYMENT: tuple[Field, ...] = (
     Field("status", "Status + Voided", "rule", "Status"),
     Field("applications", "Applications", "rule", "Applications"),
 )
+
+#: A new customer, out of a deal (streams/deals.py): what its company and main contact say, `first` that is filled, `name` joined by blanks.
+SEED: tuple[Field, ...] = (
+    Field("company.name", "CustomerName", "first", "Customer name", 255),
+    Field("contact.email", "MainContact.Email", "first", "Main e-mail", 255),
+    Field("contact.first_name + contact.last_name", "MainContact.Attention", "name", "Attention", 255),
+    Field("company.phone + contact.phone", "MainContact.Phone1", "first", "Main phone", 50),
+    Field("company.website", "MainContact.WebSite", "first", "Website", 255),
+    Field("company.address.line1", "MainContact.Address.AddressLine1", "first", "Address line 1", 50),
+    Field("company.address.line2", "MainContact.Address.AddressLine2", "first", "Address line 2", 50),
+    Field("company.address.city", "MainContact.Address.City", "first", "City", 50),
+    Field("company.address.state", "MainContact.Address.State", "first", "State", 50),
+    Field("company.address.postal_code", "MainContact.Address.PostalCode", "first", "Postal code", 20),
+    Field("company.address.country", "MainContact.Address.Country", "first", "Country", 2),
+)

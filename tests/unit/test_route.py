@@ -1,5 +1,7 @@
 """streams/route.py, routes.py and stage.py: from the canonical entity to wishes, and what cannot go on."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.entities import Customer
@@ -13,6 +15,8 @@ from streams.routes import NORMALISE, ROUTE, STAGES
 from streams.stage import process
 from tests.unit.documents_kit import a_payment, an_invoice, invoice_ref, payment_ref
 from tests.unit.streams_kit import ALICE, AT, BOB, PASSAGE, a_contact, a_customer, feed, memory, read
+from tests.unit.test_deals import a_deal
+from weighlock.deals import Deals
 from weighlock.errors import TransientError
 
 LINK = Link(ref=ALICE, peer="hubspot:company:77", origin="created", at=AT, trace="t")
@@ -156,6 +160,8 @@ def test_outputs_stay_on_the_routes() -> None:
     feed(stages, "source.acumatica.contact", a_contact(party=None), BOB)
     feed(stages, "source.acumatica.invoice", an_invoice(), invoice_ref("000001"))
     feed(stages, "source.acumatica.payment", a_payment(), payment_ref("000009"))
+    stages.context = replace(stages.context, deals=Deals(since=AT.date()))
+    feed(stages, "source.hubspot.deal", a_deal(), "hubspot:deal:9")
     assert set(stages.written) == {topic.name for stage in (NORMALISE, ROUTE) for flow in stage.flows for topic in flow.into}
 
 

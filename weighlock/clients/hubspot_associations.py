@@ -9,12 +9,12 @@ from weighlock.errors import RejectedError
 
 #: Pairs of one batch that are made, and records whose pairs are read; taken apart are a hundred (§5.1).
 PAIRS, PAIRED = 2000, 1000
-PLURAL = {"company": "companies", "contact": "contacts", "invoice": "invoices", "line_item": "line_items"}
+PLURAL = {"company": "companies", "contact": "contacts", "invoice": "invoices", "line_item": "line_items", "deal": "deals"}
 #: Two kinds of objects, and two ids of theirs.
 Between = tuple[str, str]
 Pair = tuple[str, str]
-#: The types that a pair is made with (§5.3): a contact's company is its primary one. All others have their default type.
-LABELLED: Mapping[Between, tuple[int, ...]] = {("contact", "company"): (1, 279)}
+#: The types that a pair is made with (§5.3): a contact's company, and a deal's, is its primary one. All others have their default type.
+LABELLED: Mapping[Between, tuple[int, ...]] = {("contact", "company"): (1, 279), ("deal", "company"): (5, 341)}
 
 
 class Associations:
@@ -50,8 +50,8 @@ class Associations:
         self._call("POST", self._of(between, "archive"), {"inputs": inputs})
 
     def held(self, between: Between, ids: Iterable[str]) -> dict[str, dict[str, bool]]:
-        """For each of up to 1,000 records the others' ids, each with whether the pair is as we make them (of a contact's companies: the
-        primary one); without any: empty.
+        """For each of up to 1,000 records the others' ids, each with whether the pair is as we make them (of a contact's or a deal's
+        companies: the primary one); without any: empty.
 
         A record without any is an error of a 207 (§5.2). One with many of them takes a further call.
         """
