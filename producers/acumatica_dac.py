@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from producers.acumatica_document_tables import INVOICE, KEYS, ONLY_INVOICES, PAYING, PAYMENT, DocumentTable, Key, key_of, ordered
-from producers.acumatica_walk import STAMP, Ask
+from producers.acumatica_walk import STAMP, Ask, Terms
 from schemas.sources import AcumaticaApplication, AcumaticaBillTo, AcumaticaTran
 from weighlock.clients.acumatica import Reads
 from weighlock.clients.acumatica_odata import Part, any_pair, beyond, every, literal, packed, ranges
 from weighlock.clients.acumatica_values import Row
-from weighlock.errors import RejectedError
+from weighlock.errors import RejectedError, brief
 
 APPLICATIONS = "ARAdjust"
 APPLICATION_KEYS = ("AdjdDocType", "AdjdLineNbr", "AdjdRefNbr", "AdjgDocType", "AdjgRefNbr", "AdjNbr")
@@ -51,6 +51,9 @@ class DacTerms:
 class Dac:
     """Asks the feeds."""
 
+    terms: Terms = DacTerms(KEYS)
+    by_key = True
+
     def __init__(self, client: Reads) -> None:
         self._client = client
         self._items = True
@@ -62,9 +65,16 @@ class Dac:
         except RejectedError as refusal:
             self._items = False
             self._feed(INVOICE.name, INVOICE.select, self._expand(INVOICE), top=1)
-            log.warning("the feeds do not lead from a line to its item: lines have the item's number", reason=str(refusal))
+            log.warning("the feeds do not lead from a line to its item: lines have the item's number", reason=brief(str(refusal), 500))
         self._feed(PAYMENT.name, PAYMENT.select, self._expand(PAYMENT), top=1)
         self._feed(APPLICATIONS, APPLICATION_SELECT, top=1)
+
+    def forget(self) -> None:
+        """A walk is through."""
+
+    def hints(self, rows: Sequence[Row]) -> dict[str, set[Key]]:
+        """None: the walk of applications tells which documents to read again."""
+        return {}
 
     def narrow(self, table: DocumentTable, ask: Ask) -> Part:
         """Keys and stamps alone."""
@@ -72,7 +82,10 @@ class Dac:
 
     def page(self, table: DocumentTable, ask: Ask, since: datetime | None) -> Part:
         """Whole documents, then their applications, which lie in one range of keys for each type; those of documents from before
-        `since` lie scattered, and are asked for by name."""
+        `since` lie scattered (they are asked for only if they are open), and these are asked for by name."""
+        if since is not None:
+            recent = f"(DocDate ge {literal(since)} or OpenDoc eq true)"
+            ask = replace(ask, filter=f"{ask.filter} and {recent}" if ask.filter else recent)
         found = self._listed(table, ask, table.select, self._expand(table))
         keyed = [(key, row) for row in found.rows if (key := key_of(row)) is not None]
         old = {key for key, row in keyed if since is not None and str(row.get("DocDate")) < since.date().isoformat()}

@@ -8,48 +8,54 @@ read everything. A document is published with the later of its own stamp and its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import structlog
+
 from producers.acumatica_dac import APPLICATION_KEYS, Dac, DacTerms, text_of
 from producers.acumatica_document_tables import DOCUMENTS, INVOICE, KEYS, DocumentTable, Key, key_of, named, newest
+from producers.acumatica_forms import Forms
 from producers.acumatica_people import People
 from producers.acumatica_tables import SYSTEM, as_text, ref_of
-from producers.acumatica_walk import STAMP, Ask, Position, Turn, Walk
+from producers.acumatica_walk import STAMP, Position, Turn, Walk
 from producers.base import Change, Page, Refused
 from schemas.headers import Passage, new_trace
 from weighlock import settings as config
 from weighlock.clients.acumatica import Reads
-from weighlock.clients.acumatica_odata import literal
 from weighlock.clients.acumatica_values import Row, instant
-from weighlock.errors import RejectedError, TransientError, brief, sayable
+from weighlock.errors import AuthError, ConfigError, RejectedError, TransientError, brief, sayable
 from weighlock.schedule import Schedule
 
 APPLICATION = "application"
 #: Each of them names two documents that are read for it.
 APPLICATIONS_A_PAGE = 50
 SMALLEST_PAGE = 25
+#: Most documents of a page are read one by one.
+FORMS_A_PAGE = 50
+
+log = structlog.get_logger(worker="source-acumatica")
 
 
 class Documents:
     """One per source."""
 
     def __init__(self, settings: config.Acumatica, client: Reads) -> None:
-        self._client, self._dac, self._people = client, Dac(client), People(client)
+        self._client, self._feed, self._people = client, settings.feed, People(client)
         # in the order in which they are read at first
         self.entities: Mapping[str, Schedule] = (
             {} if settings.feed == "off" else {APPLICATION: settings.payment, "invoice": settings.invoice, "payment": settings.payment}
         )
         overlap, day = timedelta(seconds=settings.overlap_seconds), settings.documents_since
         self._since = None if day is None else datetime.combine(day, time(), UTC)
-        self._walks = {entity: Walk(DacTerms(KEYS), settings.page_size, overlap) for entity in DOCUMENTS}
+        self._walks = {entity: Walk(Dac.terms, settings.page_size, overlap) for entity in DOCUMENTS}
         self._walks[APPLICATION] = Walk(DacTerms(APPLICATION_KEYS), min(settings.page_size, APPLICATIONS_A_PAGE), overlap)
         self.forget()
 
     def forget(self) -> None:
-        self._probed = False
+        self._reader: Dac | Forms | None = None
         self._people.forget()
         self._sizes = {entity: walk.size for entity, walk in self._walks.items()}
         #: By entity and id: the stamp and the digest of what was published last, as far back as the overlap reaches.
@@ -59,43 +65,78 @@ class Documents:
 
     def poll(self, entity: str, position: Position | None) -> Page:
         """A page, within the client's. See `producers.base.Source`."""
-        if not self._probed:
-            self._dac.probe()
-            self._probed = True
-        walk = replace(self._walks[entity], size=self._sizes[entity])
+        reader = self._reader = self._reader or self._chosen()
+        walk = replace(self._walks[entity], size=self._sizes[entity], terms=reader.terms)
         try:
-            if entity == APPLICATION:
-                return self._applied(walk, position)
-            return self._documents(DOCUMENTS[entity], walk, walk.begin(position, self._client.now()))
+            if entity != APPLICATION:
+                return self._documents(reader, DOCUMENTS[entity], walk, walk.begin(position, self._client.now()))
+            return self._applied(reader, replace(walk, terms=DacTerms(APPLICATION_KEYS)), position)
+        except (AuthError, ConfigError) as refusal:
+            if self._feed != "auto" or not isinstance(reader, Dac):
+                raise
+            self._reader = None
+            raise TransientError(f"the feeds are refused now, we ask once more whether they are allowed: {refusal}") from refusal
         except TransientError as error:
             if error.ambiguous:  # too long for the server, it may be (facts §4.7)
                 self._sizes[entity] = max(min(SMALLEST_PAGE, walk.size), walk.size // 2)
             raise
 
-    def _documents(self, table: DocumentTable, walk: Walk, position: Position) -> Page:
-        full, ask = position["walk"] == "full", walk.ask(position, True)
-        if full:
-            part = self._dac.page(table, self._recent(ask), self._since)
-            rows = part.rows
-        else:
-            part = self._dac.narrow(table, ask)
-            news = [row for row in part.rows if self._is_news(table.entity, row, walk.reach(position))]
-            rows = self._dac.whole(table, [key for row in news if (key := key_of(row)) is not None], ask)
-            rows += [row for row in news if key_of(row) is None]
-            self._people.forget()
-        turn = walk.turn(position, self._keys(table.name, part.rows, KEYS), more=part.more)
+    def _chosen(self) -> Dac | Forms:
+        """The feeds, or the forms where the setting says so, or where the feeds are refused and it leaves that to us."""
+        dac = Dac(self._client)
+        try:
+            if self._feed != "contract":
+                dac.probe()
+                return dac
+        except (AuthError, ConfigError, RejectedError) as refusal:
+            if self._feed == "odata":
+                raise
+            log.warning("the feeds are refused, documents are read from their forms, one by one", reason=brief(str(refusal), 500))
+        self._sizes |= {entity: min(size, FORMS_A_PAGE) for entity, size in self._sizes.items()}
+        return Forms(self._client)
+
+    def _documents(self, reader: Dac | Forms, table: DocumentTable, walk: Walk, position: Position) -> Page:
+        full = position["walk"] == "full"
+        by_key = full or reader.by_key
+        ask = walk.ask(position, by_key)
+        part = reader.page(table, ask, self._since) if full else reader.narrow(table, ask)
+        turn = walk.turn(position, self._keys(table.name, part.rows, KEYS), by_key, more=part.more)
+        if not turn.counts:
+            return Page((), turn.position, turn.more)
         gathering = _Gathering(self, "snapshot" if full else "upsert", self._client.now(), whole=not full)
-        gathering.add(table, rows if full else [row for row in rows if not self._known(table.entity, row)])
-        gathering.note(table, rows)
+        if full:
+            gathering.add(table, part.rows)
+        else:
+            self._forget_others()
+            news = [row for row in part.rows if self._is_news(table.entity, row, walk.reach(position))]
+            rows = reader.whole(table, [key for row in news if (key := key_of(row)) is not None], ask if reader.by_key else None)
+            self._gather(reader, gathering, table, [*rows, *(row for row in news if key_of(row) is None)])
         return gathering.page(table.entity, turn)
 
-    def _applied(self, walk: Walk, position: Position | None) -> Page:
-        """What is applied and taken back from the first poll on; what was before comes with the documents."""
+    def _gather(self, reader: Dac | Forms, gathering: _Gathering, table: DocumentTable, rows: Sequence[Row]) -> None:
+        """What is new of it, and the documents that it tells of."""
+        new = [row for row in rows if not self._known(table.entity, row)]
+        gathering.add(table, new, rows)
+        for entity, keys in reader.hints(new).items():
+            others = reader.whole(DOCUMENTS[entity], keys)
+            gathering.add(DOCUMENTS[entity], [row for row in others if not self._known(entity, row)], others)
+
+    def _forget_others(self) -> None:
+        """Who and whose: looked up once in a walk through everything, and for each page of changes."""
+        self._people.forget()
+        if self._reader is not None:
+            self._reader.forget()
+
+    def _applied(self, reader: Dac | Forms, walk: Walk, position: Position | None) -> Page:
+        """What is applied and taken back from the first poll on; what was before comes with the documents. The forms do not show it by
+        itself: this walk waits there for the day when the feeds are allowed."""
         if not position:
             began = {"walk": "full", "after": "", "clock": self._client.now().isoformat(timespec="milliseconds")}
             return Page((), walk.turn(began, [], more=False).position)
+        if not isinstance(reader, Dac):
+            return Page((), position)
         position = walk.begin(position, self._client.now())
-        part = self._dac.applications(walk.ask(position, True))
+        part = reader.applications(walk.ask(position, True))
         turn = walk.turn(position, self._keys(APPLICATION, part.rows, APPLICATION_KEYS), more=part.more)
         news = [row for row in part.rows if not self._known(APPLICATION, row)]
         wanted: dict[str, set[Key]] = {}
@@ -104,21 +145,12 @@ class Documents:
             for key, entity in named(row).items():
                 if key not in shown or digest != _digest(row):
                     wanted.setdefault(entity, set()).add(key)
-        self._people.forget()
+        self._forget_others()
         gathering = _Gathering(self, "upsert", self._client.now(), whole=True)
         for entity, keys in wanted.items():
-            rows = self._dac.whole(DOCUMENTS[entity], keys)
-            gathering.add(DOCUMENTS[entity], [row for row in rows if not self._known(entity, row)])
-            gathering.note(DOCUMENTS[entity], rows)
+            self._gather(reader, gathering, DOCUMENTS[entity], reader.whole(DOCUMENTS[entity], keys))
         gathering.done += [(APPLICATION, row) for row in part.rows]
         return gathering.page(APPLICATION, turn)
-
-    def _recent(self, ask: Ask) -> Ask:
-        """From some day on, and what is open from before it."""
-        if self._since is None:
-            return ask
-        recent = f"(DocDate ge {literal(self._since)} or OpenDoc eq true)"
-        return replace(ask, filter=f"{ask.filter} and {recent}" if ask.filter else recent)
 
     def _is_news(self, entity: str, row: Row, reach: datetime) -> bool:
         """Not published with that stamp; or seen for the last time, so that nothing that is still to come can have its stamp."""
@@ -147,7 +179,9 @@ class _Gathering:
         #: Rows that need not be published again, with their entity.
         self.done: list[tuple[str, Row]] = []
 
-    def add(self, table: DocumentTable, rows: Sequence[Row]) -> None:
+    def add(self, table: DocumentTable, rows: Sequence[Row], seen: Sequence[Row] | None = None) -> None:
+        """Rows to be published; `seen`: these are then published as they are, or were before."""
+        self.done += [(table.entity, row) for row in (rows if seen is None else seen)]
         contacts = self._documents._people.of(rows) if table is INVOICE else [None] * len(rows)
         for row, contact in zip(rows, contacts, strict=True):
             passage = Passage(new_trace(), SYSTEM, _stamp({STAMP: newest(row)}, self._read_at))
@@ -158,10 +192,6 @@ class _Gathering:
                 self._refused.append(Refused(key, as_text(row), error, passage))
             else:
                 self._changes.append(Change(table.topic, record.ref, record, passage))
-
-    def note(self, table: DocumentTable, rows: Iterable[Row]) -> None:
-        """These are published with this page, or were before."""
-        self.done += [(table.entity, row) for row in rows]
 
     def page(self, entity: str, turn: Turn) -> Page:
         return Page(self._changes, turn.position, turn.more, self._refused, lambda: self._commit(entity, turn.position))
@@ -179,7 +209,7 @@ class _Gathering:
         if position["walk"] == "idle":
             seen = documents._seen[entity]
             documents._seen[entity] = {name: entry for name, entry in seen.items() if entry[0] >= since}
-            documents._people.forget()
+            documents._forget_others()
             if entity == APPLICATION:
                 documents._shown = {name: one for name, one in documents._shown.items() if name in documents._seen[APPLICATION]}
 

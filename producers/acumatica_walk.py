@@ -32,11 +32,12 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Ask:
-    """The list call for a page."""
+    """The list call for a page; `after` is the position's."""
 
     filter: str
     top: int
     skip: int = 0
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,20 +98,20 @@ class Walk:
             return Ask(" and ".join(terms), self.size, int(position["after"] or 0))
         if position["after"]:
             terms.append(self.terms.beyond(position["after"]))
-        return Ask(" and ".join(terms), self.size)
+        return Ask(" and ".join(terms), self.size, after=position["after"])
 
     def turn(self, position: Position, keys: Sequence[Any], by_key: bool = True, skipping: bool = False, more: bool | None = None) -> Turn:
         """The page that `ask(position)` got is read, and these were its keys in order, None for one that no filter can name. A short page
         is the last one (facts §4.7), if the vendor does not say whether there is `more`. Rows behind the last usable key come again on
         the next page."""
         if position["walk"] == "changes" and not by_key:
-            return self._by_time(position, len(keys))
+            return self._by_time(position, len(keys) >= int(position.get("top", self.size)) if more is None else more)
         if not (len(keys) >= self.size if more is None else more):
             return Turn(self._end(position), True, False)
         after = str(int(position["after"] or 0) + len(keys)) if skipping else str(next(key for key in reversed(keys) if key is not None))
         return Turn({**position, "after": after}, True, True)
 
-    def _by_time(self, position: Position, found: int) -> Turn:
+    def _by_time(self, position: Position, full: bool) -> Turn:
         """Without the key in the filter a full page cannot be continued, so the part of the window is halved until its rows fit one page.
 
         Rows of one instant cannot be parted: they are read in one ever larger page, for with $skip an edit between two
@@ -118,7 +119,7 @@ class Walk:
         """
         since, until = _at(position["since"]), _at(position["until"])
         part, top = _at(position.get("part", position["until"])), int(position.get("top", self.size))
-        if found >= top:
+        if full:
             if part - since <= INSTANT:
                 return Turn({**position, "top": str(2 * top)}, False, True)
             half = max(since + INSTANT, since + (part - since) / 2)

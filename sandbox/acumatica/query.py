@@ -15,13 +15,14 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for. `select` None: every field. `expand` holds each level of each path."""
+    """What is asked for. `select` None: every field. `expand` holds each level of each path, `custom` has `View.Field`s."""
 
     select: frozenset[Path] | None
     expand: frozenset[Path]
     filter: str | None
     top: int | None
     skip: int
+    custom: tuple[str, ...] = ()
 
 
 def parse(entity: Entity, options: Mapping[str, str]) -> Query:
@@ -36,7 +37,8 @@ def parse(entity: Entity, options: Mapping[str, str]) -> Query:
             expand.add(path[:depth])
     select = options.get("$select")
     chosen = None if not select else frozenset(_paths(select))
-    return Query(chosen, frozenset(expand), options.get("$filter"), _count(options, "$top"), _count(options, "$skip") or 0)
+    custom = tuple(name.strip() for name in options.get("$custom", "").split(","))
+    return Query(chosen, frozenset(expand), options.get("$filter"), _count(options, "$top"), _count(options, "$skip") or 0, custom)
 
 
 def optimizable(entity: Entity, query: Query) -> None:
@@ -75,9 +77,19 @@ class Rendering:
         """A top-level record; `number` counts from 1 in this answer."""
         out = {"id": row["id"], "rowNumber": number, "note": {"value": ""}}
         out |= self._body(row, self.entity.shape, ())
-        out["custom"] = {}
+        out["custom"] = self._custom(row)
         here = f"{self.base}/{self.entity.name}/{row['id']}"
         out["_links"] = {"self": here, "files:put": f"{self.base}/files/{self.entity.files}/{row['id']}/{{filename}}"}
+        return out
+
+    def _custom(self, row: Row) -> dict[str, dict[str, Any]]:
+        """By view and field what was asked for (§3.3); of our entities the texts that they name."""
+        out: dict[str, dict[str, Any]] = {}
+        for name in self.query.custom:
+            if name in self.entity.customs:
+                view, _, column = name.partition(".")
+                value = row.get(self.entity.customs[name])
+                out.setdefault(view, {})[column] = {"type": "CustomStringField"} | ({} if value is None else {"value": value})
         return out
 
     def _body(self, row: Row, shape: Shape, path: Path) -> dict[str, Any]:

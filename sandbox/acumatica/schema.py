@@ -1,5 +1,6 @@
 """The entities of the sandbox: their fields, the types of these, and the data views they come from (facts/acumatica.md §5, §13.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,6 +35,7 @@ class Entity:
     main_view: str
     views: dict[str, str]
     delegates: frozenset[str] = frozenset()
+    customs: Mapping[str, str] = field(default_factory=dict)  # what `$custom` may name, `View.Field` -> a name in the row
 
     def view(self, path: str) -> str:
         """The data view that a field comes from; a linked entity counts as one."""

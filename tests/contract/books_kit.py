@@ -15,6 +15,8 @@ APPLICATION = ("AdjdDocType", "AdjdRefNbr", "AdjgDocType", "AdjgRefNbr", "AdjNbr
                "CuryAdjdWOAmt", "CuryAdjgAmt", "Released", "Voided")  # fmt: skip
 AMOUNTS = frozenset(name for name in (*HEADER, *LINE, *APPLICATION) if name.startswith("Cury") and name != "CuryID") | {"Qty"}
 INVOICES = ("INV", "DRM", "CRM", "FCH", "SMC")
+#: What a voiding document takes back: with the other one it comes to nothing, and the form shows neither.
+VOIDS = {"RPM": "PMT", "PPM": "PMT", "VRF": "REF"}
 Told = dict[str, Any]
 
 
@@ -59,3 +61,32 @@ def _sides(row: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 def _of(row: Mapping[str, Any], names: Iterable[str]) -> Told:
     return {name: Decimal(row[name]).normalize() if name in AMOUNTS and row[name] is not None else row[name] for name in names}
+
+
+def behind_in_forms(books: Mapping[str, Any], records: Iterable[Any]) -> dict[str, tuple[Told, Told | None]]:
+    """The same for what the contract-based API shows: no write-offs of balances, no orders of lines; of applications what they come to,
+    at the document that takes them and at the invoice that they are taken from."""
+    there = {ref: _in_forms(row, [one for one in books["applications"] if (row["DocType"], row["RefNbr"]) in _sides(one)])
+             for ref, row in _rows(books) if row["DocType"] != "SMB"}  # fmt: skip
+    found = {record.ref: record.model_dump(mode="json") for record in records}
+    told = {ref: _in_forms(row, row["Applications"]) for ref, row in found.items()}
+    return {ref: (one, told.get(ref)) for ref, one in there.items() if told.get(ref) != one}
+
+
+def _rows(books: Mapping[str, Any]) -> Iterable[tuple[str, Told]]:
+    for row in books["documents"]:
+        yield f"acumatica:{'invoice' if row['DocType'] in INVOICES else 'payment'}:{row['NoteID']}", row
+
+
+def _in_forms(row: Told, applications: Iterable[Mapping[str, Any]]) -> Told:
+    own, sums = (row["DocType"], row["RefNbr"]), dict[str, Decimal]()
+    for one in applications:
+        adjusted, adjusting = ((one[f"{side}DocType"], one[f"{side}RefNbr"]) for side in ("Adjd", "Adjg"))
+        if one["Released"] and own == adjusting:
+            sums[f"to {adjusted}"] = sums.get(f"to {adjusted}", Decimal(0)) + Decimal(one["CuryAdjgAmt"])
+        elif one["Released"] and own[0] in INVOICES:
+            name = f"from {VOIDS.get(adjusting[0], adjusting[0])} {adjusting[1]}"
+            sums[name] = sums.get(name, Decimal(0)) + Decimal(one["CuryAdjdAmt"])
+    told = _of(row, [name for name in HEADER if name != "Voided"]) | {"sums": {other: amount for other, amount in sums.items() if amount}}
+    code = "InventoryCD" if row.get("Lines") and "InventoryCD" in row["Lines"][0] else "InventoryID"
+    return told | {"Lines": [_of(line, LINE[:-1]) | {"item": line[code]} for line in row.get("Lines") or ()]}

@@ -123,9 +123,9 @@ class TestAcumatica(SourceContract):
 class TestAcumaticaDocuments(TestAcumatica):
     """Its invoices and payments. Applications tell which of them to read again, days are nobody's record: tests/unit."""
 
-    @pytest.fixture
-    def bench(self, tmp_path: Path) -> Iterator[Bench]:
-        with bench(tmp_path, load("demo", customers=10, contacts=20, invoices=40), {"page_size": 7, "feed": "odata"}) as made:
+    @pytest.fixture(params=["odata", "contract"])
+    def bench(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+        with bench(tmp_path, load("demo", customers=10, contacts=20, invoices=40), {"page_size": 7, "feed": request.param}) as made:
             yield made
 
     def entities(self, source: Source) -> list[str]:

@@ -36,9 +36,16 @@ class Reads(Protocol):
     def page(self) -> Any: ...
     def now(self) -> datetime: ...
     def list(
-        self, entity: str, select: Sequence[str], expand: Sequence[str] = (), filter: str = "", top: int | None = None, skip: int = 0
+        self,
+        entity: str,
+        select: Sequence[str],
+        expand: Sequence[str] = (),
+        filter: str = "",
+        top: int | None = None,
+        skip: int = 0,
+        custom: Sequence[str] = (),
     ) -> Rows: ...
-    def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = ()) -> Row | None: ...
+    def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = (), custom: Sequence[str] = ()) -> Row | None: ...
     def feed(
         self,
         name: str,
@@ -145,27 +152,36 @@ class Acumatica:
             )
 
     def list(
-        self, entity: str, select: Sequence[str], expand: Sequence[str] = (), filter: str = "", top: int | None = None, skip: int = 0
+        self,
+        entity: str,
+        select: Sequence[str],
+        expand: Sequence[str] = (),
+        filter: str = "",
+        top: int | None = None,
+        skip: int = 0,
+        custom: Sequence[str] = (),
     ) -> Rows:
         """Rows in ascending order of the key. `select` has paths (`MainContact/Email`), and what they pass through must be in `expand`.
+        `custom`: fields that the entity does not have, by view (`Document.CuryID`); they come under `custom` (§3.3).
 
         Fields that lists cannot give are read record by record instead (§4.3).
         """
         try:
-            return self._list(entity, select, expand, filter, top, skip)
+            return self._list(entity, _params(select, expand, custom), filter, top, skip)
         except CannotOptimize as refusal:
             kept = [path for path in select if not _named(path, refusal.fields)]
             dropped = [path for path in select if path not in kept]
             if not dropped:
                 raise
             log.warning("read one by one what Acumatica's lists cannot give", entity=entity, fields=dropped)
-            rows = self._list(entity, kept, [path for path in expand if not _named(path, refusal.fields)], filter, top, skip)
+            left = _params(kept, [path for path in expand if not _named(path, refusal.fields)], custom)
+            rows = self._list(entity, left, filter, top, skip)
             return [_merged(row, self.get(entity, str(row["id"]), dropped, expand) or {}) for row in rows]
 
-    def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = ()) -> Row | None:
+    def get(self, entity: str, key: str, select: Sequence[str], expand: Sequence[str] = (), custom: Sequence[str] = ()) -> Row | None:
         """One record by its `id` or key; None when there is none."""
         try:
-            return plain(self._get(f"{self._root}/{entity}/{key}", _params(select, expand)))
+            return plain(self._get(f"{self._root}/{entity}/{key}", _params(select, expand, custom)))
         except MissingRecord:
             return None
 
@@ -185,8 +201,7 @@ class Acumatica:
         given = self._settings
         return part(self._get(address(given.url, given.tenant, name), options(select, expand, filter, order, top)), top)
 
-    def _list(self, entity: str, select: Sequence[str], expand: Sequence[str], filter: str, top: int | None, skip: int) -> Rows:
-        params = _params(select, expand)
+    def _list(self, entity: str, params: dict[str, str], filter: str, top: int | None, skip: int) -> Rows:
         if filter:
             params["$filter"] = filter
         if top is not None:
@@ -226,8 +241,8 @@ class Acumatica:
         return answer
 
 
-def _params(select: Sequence[str], expand: Sequence[str]) -> dict[str, str]:
-    return {name: ",".join(paths) for name, paths in (("$select", select), ("$expand", expand)) if paths}
+def _params(select: Sequence[str], expand: Sequence[str], custom: Sequence[str]) -> dict[str, str]:
+    return {name: ",".join(paths) for name, paths in (("$select", select), ("$expand", expand), ("$custom", custom)) if paths}
 
 
 def _named(path: str, fields: Sequence[str]) -> bool:

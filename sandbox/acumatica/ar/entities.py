@@ -106,6 +106,7 @@ INVOICE = Entity(
     main_view="Document",
     views={},
     delegates=frozenset(("ApplicationsDefault", "ApplicationsCreditMemo")),
+    customs={"Document.CuryID": "CuryID"},  # the entity has no currency of its own (§5.1)
 )
 
 PAYMENT = Entity(

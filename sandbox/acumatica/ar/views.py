@@ -69,6 +69,7 @@ class DocumentTable(Parts):
 
     def _invoice(self, one: Document) -> Row:
         return self._document(one) | {
+            "CuryID": one.currency,
             "Customer": self._code(one),
             "CreatedDateTime": one.created,
             "Terms": one.terms,
