@@ -24,6 +24,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from weighlock.demo.freshness import Arrival, arrivals, key_of, percentile
+from weighlock.demo.live import Flows, Look
 from weighlock.demo.sandboxes import Sandbox, settings_for
 from weighlock.errors import ConfigError, TransientError
 from weighlock.settings import Settings
@@ -81,7 +82,9 @@ class Demo:
             self._weighlock(*command)
         self._say("topics, schemas and HubSpot's properties are made")
         os.environ |= self.env
-        names = [worker.name for worker in workers(Settings.load())]
+        settings = Settings.load()
+        self.flows = self.closing.enter_context(contextlib.closing(Flows(self.console, settings)))
+        names = [worker.name for worker in workers(settings)]
         supervisor = Supervisor(names, self.env, logs, self._say)
         self.closing.callback(supervisor.close)
         self.supervisor = supervisor
@@ -107,11 +110,13 @@ class Demo:
         dump = self.erp.get("/dump")
         totals = {"companies": len(dump["customers"]), "contacts": len(dump["contacts"])}
         columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as progress:
-            bars = {name: progress.add_task(name, total=total) for name, total in totals.items()}
+        progress = Progress(*columns, console=self.console)
+        bars = {name: progress.add_task(name, total=total) for name, total in totals.items()}
+        with self.flows.shown(progress) as look:
             for counts in self._counts():
                 for name, bar in bars.items():
                     progress.update(bar, completed=counts[name])
+                look()
                 if self._still(counts, totals):
                     break
         verdict = self._settled()
@@ -144,6 +149,10 @@ class Demo:
         if not self.edits:
             return [], []
         self._say(f"editing {self.edits} records in Acumatica's sandbox …")
+        with self.flows.shown() as look:
+            return self._edit_and_wait(look)
+
+    def _edit_and_wait(self, look: Look) -> tuple[list[Arrival], list[dict[str, Any]]]:
         after = max((entry["seq"] for entry in self.crm.get("/log", after=0)), default=0)
         made: list[dict[str, Any]] = []
         keys: dict[int, str] = {}
@@ -168,6 +177,7 @@ class Demo:
                 self.console.print(f"  [green]arrived[/] after {arrived.seconds:.2f} s  {escape(line)}", soft_wrap=True)
             if not late and len(made) >= self.edits:
                 break
+            look()
             time.sleep(0.25)
         return there, late
 
@@ -209,9 +219,12 @@ class Demo:
             f"curl -s '{self.crm.url}/__sandbox__/log?after=0' | tail -c 600",
             "kill -9 one of the workers (ps ax | grep 'weighlock run'): it comes back, nothing is lost",
             f"WEIGHLOCK_CONFIG={self.folder}/weighlock.toml {sys.prefix}/bin/weighlock trace {shlex.quote(code)}",
+            f"WEIGHLOCK_CONFIG={self.folder}/weighlock.toml {sys.prefix}/bin/weighlock status",
         ):
             self.console.print(f"  {line}", soft_wrap=True, markup=False)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), self.flows.shown() as look:
             while True:
                 self.supervisor.tend()
+                if self.console.is_terminal:
+                    look()
                 time.sleep(0.5)

@@ -28,6 +28,18 @@ def flows(found: Found) -> Table:
     return table
 
 
+def lines(found: Found) -> list[str]:
+    """A sentence for each flow in which something happens, or stands still."""
+    figures = (("read_per_second", "read/s"), ("written_per_second", "written/s"), ("lag", "to do"), ("waiting", "waiting"))
+    said = []
+    for row in found["flows"]:
+        parts = [f"{row[figure]:g} {what}" for figure, what in (*figures, ("dead_letters", "dead letters")) if row[figure]]
+        if row["freshness_p95"] is not None:
+            parts.append(f"fresh p95 {seconds(row['freshness_p95'])}")
+        said += [f"{name(row)}: {', '.join(parts)}"] if parts else []
+    return said
+
+
 def workers(found: Found) -> Table:
     """A line for each worker."""
     table = Table("worker", box=None)
@@ -49,11 +61,11 @@ def budgets(row: Found) -> str:
 
 
 def troubles(found: Found) -> list[str]:
-    """The newest dead letter of each flow, and the newest warning or error of each process."""
+    """The newest dead letter of each flow, and the newest warning or error of each process, unless it is about a dead letter again."""
     letters = [("last dead letter of " + name(row), row["last_error"]) for row in found["flows"]]
     for row in found["workers"]:
         letters += [(f"{row['worker']} {one['member']} at {one['host']}", one["last_error"]) for one in row["reports"]]
-    return [f"{who}, {what['at']}: {what['said']}" for who, what in letters if what]
+    return [f"{who}, {what['at']}: {what['said']}" for who, what in letters if what and not what["said"].startswith("dead letter:")]
 
 
 def name(row: Found) -> str:
