@@ -10,7 +10,7 @@ Positions are plain maps of texts: `walk` is `full` or `changes` (with `after`, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,6 @@ from schemas.headers import Passage, new_trace
 from schemas.refs import Ref
 from schemas.sources import SourceHubspotDeal
 from schemas.topics import SOURCE_DEAL
-from weighlock.clients.hubspot import BATCH
 from weighlock.clients.hubspot_answers import Item
 from weighlock.clients.hubspot_deals import MODIFIED, HubSpotDeals, Stage
 from weighlock.errors import ConfigError, RejectedError, brief, sayable
@@ -79,7 +78,7 @@ class HubSpotSource:
         else:
             hits, more = self._client.changed(sorted(self._wanted), datetime.fromisoformat(position["since"]), position["after"])
             after = hits[-1].id if hits else ""
-            items = self._read([hit.id for hit in hits if self._is_news(hit)])
+            items = self._client.read(DEAL, [hit.id for hit in hits if self._is_news(hit)], PROPERTIES)
         changes, refused = self._changes(items, "snapshot" if position["walk"] == "full" else "upsert", now)
         following = {**position, "after": after or ""} if more else self._idle(position)
         done = {item.id: at for item in items if (at := _moment(item, MODIFIED)) is not None and self._is_wanted(item)}
@@ -98,9 +97,6 @@ class HubSpotSource:
         """The overlap shows again what was published, and the index perhaps an older state of it."""
         at, seen = _moment(hit, MODIFIED), self._seen.get(hit.id)
         return at is None or seen is None or at > seen
-
-    def _read(self, ids: Sequence[str]) -> list[Item]:
-        return [item for at in range(0, len(ids), BATCH) for item in self._client.read(DEAL, ids[at : at + BATCH], PROPERTIES)]
 
     def _learn_stages(self, now: datetime) -> None:
         """`ConfigError` at the start where there is no stage to look for; later that is only said."""

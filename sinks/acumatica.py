@@ -53,7 +53,7 @@ class Seeder:
         self._fruitless = 0
 
     def write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
-        answers: dict[str, Answer] = {one.wish.subject: known for one in wishes if (known := _known(one)) is not None}
+        answers: dict[str, Answer] = {one.wish.subject: known for one in wishes if (known := self._known(one)) is not None}
         todo = [one for one in wishes if one.wish.subject not in answers]
         carrying = self._candidates.carrying([one.wish for one in todo])
         new: list[Resolved] = []
@@ -65,6 +65,15 @@ class Seeder:
             else:
                 new.append(one)
         return answers | self._make_all(new)
+
+    def _known(self, one: Resolved) -> Answer | None:
+        """By what a person decided, the links or the ledger; whether a customer that no link names any more is still there is asked."""
+        if one.decided == "":
+            return Unlinked()
+        known = one.decided or one.linked or one.written
+        if known is not None and known == one.written and one.linked is None and one.decided is None:
+            known = known if self._ask(partial(self._client.get, ENTITY, known, ["CustomerID"]), ()) is not None else None
+        return None if known is None else Written(known, "known", note="already a customer; nothing is changed there", linked=True)
 
     def _make_all(self, new: Sequence[Resolved]) -> dict[str, Answer]:
         """Of several that look alike the first one; the others are then held against it."""
@@ -140,14 +149,6 @@ class Seeder:
     def _perhaps(self, one: Resolved) -> Postponed:
         until = one.intent.until(self._longest) if one.intent else None
         return Postponed(f"a call of before may still make this customer, until {until:%H:%M:%S} UTC")
-
-
-def _known(one: Resolved) -> Answer | None:
-    """By what a person decided, the ledger or the links."""
-    if one.decided == "":
-        return Unlinked()
-    known = one.decided or one.written or one.linked
-    return None if known is None else Written(known, "known", note="already a customer; nothing is changed there", linked=True)
 
 
 def fields_of(properties: Mapping[str, str | None]) -> Row:

@@ -46,7 +46,7 @@ class Deals(Section):
     )
     deal: Schedule = Schedule(every=60)
     overlap_seconds: float = Field(default=300, ge=0, description="how far HubSpot's search may be behind")
-    burst_per_10_seconds: int = Field(default=10, gt=0, description="our share of HubSpot's calls")
+    burst_per_10_seconds: int = Field(default=20, ge=12, description="our share of HubSpot's calls, beside that of its sink")
     requests_per_minute: int = Field(default=10, gt=0, description="our share of Acumatica's licence, beside that of its source")
     reference_field: Holder = Field(default="AccountRef", description="where a customer holds hubspot:company:<id>")
     customer_id: str = Field(default="auto", description="auto: the site numbers; or a template with {id}, or {id36} which is shorter")

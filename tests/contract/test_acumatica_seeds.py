@@ -79,7 +79,7 @@ def test_a_customer_is_made(desk: Desk) -> None:
 def test_who_is_a_customer_is_left_alone(desk: Desk) -> None:
     """Known by the ledger, a link or a person's word: an answer without any call; unlinked by a person: no customer's any more."""
     wish = seed(1)
-    for known in (Resolved(wish, written="n"), Resolved(wish, linked="n"), Resolved(wish, decided="n")):
+    for known in (Resolved(wish, written="n", linked="n"), Resolved(wish, linked="n"), Resolved(wish, written="m", decided="n")):
         answer = desk.one(known)
         assert isinstance(answer, Written)
         assert (answer.id, answer.origin, answer.linked, answer.note) == (
@@ -90,6 +90,19 @@ def test_who_is_a_customer_is_left_alone(desk: Desk) -> None:
         )
     assert desk.one(Resolved(wish, written="n", decided="")) == Unlinked()
     assert desk.line.seen == []
+
+
+def test_a_customer_that_is_gone_is_made_again(desk: Desk) -> None:
+    """Made before, and no link names it any more: it is asked for. One that was deleted in Acumatica is made anew, one that is there is
+    left alone."""
+    note = desk.has(CustomerName="Company 1")
+    answer = desk.one(Resolved(seed(1), written=note))
+    assert isinstance(answer, Written)
+    assert (answer.id, answer.origin) == (note, "known")
+    desk.line.vendor.edit({"entity": "customer", "key": note, "delete": True})
+    answer = desk.one(Resolved(seed(1), written=note))
+    assert isinstance(answer, Written)
+    assert (answer.id != note, answer.origin) == (True, "created")
 
 
 def test_look_alikes_are_listed(desk: Desk) -> None:

@@ -93,10 +93,12 @@ class Worker:
 class System:
     """Two sandboxes with one data set, topics, HubSpot's properties, and the three workers (not started)."""
 
-    def __init__(self, broker: Broker, prefix: str, folder: Path, acumatica: tuple[str, ...] = (), hubspot: tuple[str, ...] = ()) -> None:
-        """`acumatica`, `hubspot`: arguments of the two sandboxes."""
+    def __init__(
+        self, broker: Broker, prefix: str, folder: Path, acumatica: tuple[str, ...] = (), hubspot: tuple[str, ...] = (), more: str = ""
+    ) -> None:
+        """`acumatica`, `hubspot`: arguments of the two sandboxes; `more`: sections of the settings."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.broker, self.folder = broker, folder
+        self.broker, self.folder, self._more = broker, folder, more
         self._closing = ExitStack()
         self.erp, self.crm = Sandbox("acumatica", folder, *acumatica), Sandbox("hubspot", folder, *hubspot)
         self.use(prefix)
@@ -105,13 +107,14 @@ class System:
         """Other topics, groups and state from now on: what ran before is forgotten."""
         path, state = self.folder / f"{prefix}toml", self.folder / f"{prefix}state"
         text = settings_for(self.broker.kafka, self.broker.registry, self.erp.url, self.crm.url, TENANT, state)
-        path.write_text(f'prefix = "{prefix}"\n{text}')
+        path.write_text(f'prefix = "{prefix}"\n{text}{self._more}')
         # the shell of whoever runs the tests may name another Kafka, and the environment goes over the file
         self.env = {"WEIGHLOCK_CONFIG": str(path), "WEIGHLOCK_KAFKA": self.broker.kafka, "WEIGHLOCK_REGISTRY": self.broker.registry}
         with mock.patch.dict(os.environ, self.env):
             self.settings = Settings.load()
         self.wire: Wire = wiring.wire(self.settings)
-        self.workers = {name: Worker(name, self.env, self.folder / f"{prefix}{name}.log") for name in WORKERS}
+        names = [worker.name for worker in wiring.workers(self.settings)]
+        self.workers = {name: Worker(name, self.env, self.folder / f"{prefix}{name}.log") for name in names}
 
     def __enter__(self) -> System:
         with ExitStack() as closing:
@@ -143,7 +146,7 @@ class System:
         wiring.setup_hubspot(self.settings, dry_run=False)
 
     def start(self, *names: str) -> None:
-        for name in names or WORKERS:
+        for name in names or self.workers:
             self.workers[name].start()
 
     def stop(self) -> None:
@@ -215,8 +218,10 @@ def eventually(what: str, true: Callable[[], Any], seconds: float = 30, every: f
 
 
 @contextmanager
-def running(broker: Broker, folder: Path, *data: str, acumatica: tuple[str, ...] = (), hubspot: tuple[str, ...] = ()) -> Iterator[System]:
+def running(
+    broker: Broker, folder: Path, *data: str, acumatica: tuple[str, ...] = (), hubspot: tuple[str, ...] = (), more: str = ""
+) -> Iterator[System]:
     """A prepared system; `data` are arguments of both sandboxes. The workers are yet to be started."""
-    with System(broker, f"t{secrets.token_hex(4)}.", folder, (*data, *acumatica), (*data, *hubspot)) as system:
+    with System(broker, f"t{secrets.token_hex(4)}.", folder, (*data, *acumatica), (*data, *hubspot), more) as system:
         system.prepare()
         yield system

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighlock import settings as config
-from weighlock.clients.hubspot import SEARCH_BODY, SEARCH_PAGE, HubSpot
+from weighlock.clients.hubspot import BATCH, SEARCH_BODY, HubSpot
 from weighlock.clients.hubspot_answers import Item, Json
 from weighlock.errors import TransientError
 
@@ -57,13 +57,13 @@ class HubSpotDeals(HubSpot):
             "filterGroups": [{"filters": filters}],
             "properties": [MODIFIED, "dealstage"],
             "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-            "limit": SEARCH_PAGE,
+            "limit": BATCH,  # as many as one call reads again
         }
         answer = self._call("POST", self._objects.format("deals", "/search"), body, search=True)
         found = [Item.of(row) for row in answer.get("results") or []]
         if not found and answer.get("total"):
             raise TransientError("HubSpot's search counts deals and shows none")
-        return found, len(found) == SEARCH_PAGE
+        return found, len(found) == BATCH
 
 
 def _is_won(metadata: Mapping[str, object]) -> bool:
