@@ -1,5 +1,4 @@
-"""Acumatica's customers and contacts: whole rows, a page at a time, in the walks of acumatica_walk.py. (Its documents are read by
-acumatica_documents.py.)
+"""Acumatica's customers and contacts: whole rows, a page at a time, in the walks of acumatica_walk.py.
 
 What changed is looked for by keys and stamps alone; whole rows are read where there is something new, and once more before a row leaves
 the overlap: then nothing that is still to come can have its stamp.
@@ -126,8 +125,7 @@ class AcumaticaSource:
     def _gather(self, gathering: _Gathering, table: Table, position: Position, rows: list[Row]) -> None:
         full = position["walk"] == "full"
         fresh = rows if full else [row for row in rows if not self._known(table, row)]
-        if table is CUSTOMER:
-            self._codes.learn(position, rows)
+        (self._codes if table is CUSTOMER else self._documents.people.known).learn(position, rows)
         gathering.add(table, fresh, self._codes.notes if full else {}, full and self._codes.whole)
         if table is CUSTOMER and not full:
             gathering.add_contacts_of(fresh)
@@ -213,9 +211,8 @@ class _Gathering:
         """Now that it is safe in Kafka: what need not be published again, as far back as the next window will reach."""
         source = self._source
         source._visited |= self._visited
-        if entity == CUSTOMER.entity:
-            source._codes.safe(before, position)
-        elif before["walk"] == "full" and position["walk"] == "idle":
+        (source._codes if entity == CUSTOMER.entity else source._documents.people.known).safe(before, position)
+        if entity == CONTACT.entity and before["walk"] == "full" and position["walk"] == "idle":
             source._codes.forget()
         since = source._walks[entity].reach(position)
         for table, row in self._done:

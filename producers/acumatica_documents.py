@@ -43,7 +43,7 @@ class Documents:
     """One per source."""
 
     def __init__(self, settings: config.Acumatica, client: Reads) -> None:
-        self._client, self._feed, self._people = client, settings.feed, People(client)
+        self._client, self._feed = client, settings.feed
         # in the order in which they are read at first
         self.entities: Mapping[str, Schedule] = (
             {} if settings.feed == "off" else {APPLICATION: settings.payment, "invoice": settings.invoice, "payment": settings.payment}
@@ -56,7 +56,7 @@ class Documents:
 
     def forget(self) -> None:
         self._reader: Dac | Forms | None = None
-        self._people.forget()
+        self.people = People(self._client)
         self._sizes = {entity: walk.size for entity, walk in self._walks.items()}
         #: By entity and id: the stamp and the digest of what was published last, as far back as the overlap reaches.
         self._seen: dict[str, dict[str, tuple[datetime, str]]] = {entity: {} for entity in self._walks}
@@ -103,6 +103,8 @@ class Documents:
         turn = walk.turn(position, self._keys(table.name, part.rows, KEYS), by_key, more=part.more)
         if not turn.counts:
             return Page((), turn.position, turn.more)
+        if table is INVOICE and not full:
+            self.people.known.drop()
         gathering = _Gathering(self, "snapshot" if full else "upsert", self._client.now(), whole=not full)
         if full:
             gathering.add(table, part.rows)
@@ -123,7 +125,7 @@ class Documents:
 
     def _forget_others(self) -> None:
         """Who and whose: looked up once in a walk through everything, and for each page of changes."""
-        self._people.forget()
+        self.people.forget()
         if self._reader is not None:
             self._reader.forget()
 
@@ -182,7 +184,7 @@ class _Gathering:
     def add(self, table: DocumentTable, rows: Sequence[Row], seen: Sequence[Row] | None = None) -> None:
         """Rows to be published; `seen`: these are then published as they are, or were before."""
         self.done += [(table.entity, row) for row in (rows if seen is None else seen)]
-        contacts = self._documents._people.of(rows) if table is INVOICE else [None] * len(rows)
+        contacts = self._documents.people.of(rows) if table is INVOICE else [None] * len(rows)
         for row, contact in zip(rows, contacts, strict=True):
             passage = Passage(new_trace(), SYSTEM, _stamp({STAMP: newest(row)}, self._read_at))
             try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from producers.acumatica_codes import code_of
 from producers.acumatica_tables import CONTACT, askable, ref_of
+from producers.acumatica_walk import Position
 from weighlock.clients.acumatica import Reads
 from weighlock.clients.acumatica_values import Row, any_of
 
@@ -16,10 +17,11 @@ SELECT = [CONTACT.key, "BusinessAccount", "Email", "Type"]
 
 class People:
     """Looks contacts up, by a page's distinct numbers, then by its distinct e-mails. What was found is kept until `forget`: a walk
-    through everything asks once for each."""
+    through everything asks once for each. Nothing is asked as long as `known` has everybody."""
 
     def __init__(self, client: Reads) -> None:
         self._client = client
+        self.known = Known()
         self.forget()
 
     def forget(self) -> None:
@@ -28,20 +30,29 @@ class People:
 
     def of(self, rows: Sequence[Row]) -> list[str | None]:
         """For each row the ref of its contact."""
+        if not self.known.whole:
+            return self._asked(rows)
+        found = [self._by_number(row, self.known.numbers) or self._by_mail(row, self.known.mails) for row in rows]
+        # a person of another customer: of one that has another code now, it may be
+        unsure = [row for row, ref in zip(rows, found, strict=True) if ref is None and self.known.has(row)]
+        asked = iter(self._asked(unsure))
+        return [ref or (next(asked) if self.known.has(row) else None) for row, ref in zip(rows, found, strict=True)]
+
+    def _asked(self, rows: Sequence[Row]) -> list[str | None]:
         numbers = {number for row in rows if _owned(row) and (number := _number(row)) is not None}
         self._ask_numbers(numbers - self._numbers.keys())
-        found = [self._by_number(row) for row in rows]
+        found = [self._by_number(row, self._numbers) for row in rows]
         left = [row for row, ref in zip(rows, found, strict=True) if ref is None and _owned(row)]
         self._ask_mails({mail for row in left if (mail := _mail(_bill_to(row).get("Email"))) is not None} - self._mails.keys())
-        return [ref or self._by_mail(row) for row, ref in zip(rows, found, strict=True)]
+        return [ref or self._by_mail(row, self._mails) for row, ref in zip(rows, found, strict=True)]
 
-    def _by_number(self, row: Row) -> str | None:
+    def _by_number(self, row: Row, people: Mapping[int, list[Row]]) -> str | None:
         number = _number(row)
-        return None if number is None else _chosen(self._numbers.get(number, []), row)
+        return None if number is None else _chosen(people.get(number, []), row)
 
-    def _by_mail(self, row: Row) -> str | None:
+    def _by_mail(self, row: Row, people: Mapping[str, list[Row]]) -> str | None:
         mail = _mail(_bill_to(row).get("Email"))
-        return None if mail is None else _chosen(self._mails.get(mail, []), row)
+        return None if mail is None else _chosen(people.get(mail, []), row)
 
     def _ask_numbers(self, numbers: Iterable[int]) -> None:
         for chunk, filter in any_of(CONTACT.key, sorted(numbers), ROOM):
@@ -55,6 +66,53 @@ class People:
             for row in self._client.list(CONTACT.name, SELECT, filter=filter):
                 if (mail := _mail(row.get("Email"))) is not None:
                     self._mails.setdefault(mail, []).append(row)
+
+
+class Known:
+    """Everybody, as the first walk through all contacts showed them: kept for the first one through all invoices, which then asks for
+    nobody. The contacts' changes come in between, so it stays as fresh as they are."""
+
+    def __init__(self) -> None:
+        self.wanted = True
+        self._clear()
+
+    def _clear(self) -> None:
+        self.numbers: dict[int, list[Row]] = {}
+        self.mails: dict[str, list[Row]] = {}
+        self._after: str | None = None
+        self.whole = False
+
+    def has(self, row: Row) -> bool:
+        """Is there anybody with the number or the e-mail that stands on the document?"""
+        number, mail = _number(row), _mail(_bill_to(row).get("Email"))
+        return bool((number is not None and self.numbers.get(number)) or (mail is not None and self.mails.get(mail)))
+
+    def drop(self) -> None:
+        """The invoices are through."""
+        self.wanted = False
+        self._clear()
+
+    def learn(self, position: Position, rows: Sequence[Row]) -> None:
+        """A page of contacts, read from that position."""
+        if self.wanted and position["walk"] == "full" and not position["after"]:
+            self._clear()
+            self._after = ""
+        for row in rows if self._after is not None else ():
+            number = row.get(CONTACT.key)
+            if isinstance(number, int) and CONTACT.usable(number):
+                for old in self.numbers.get(number, []):
+                    if mail := _mail(old.get("Email")):
+                        self.mails[mail] = [one for one in self.mails[mail] if one is not old]
+                kept = {name: row.get(name) for name in ("id", *SELECT)}
+                self.numbers[number] = [kept]
+                if mail := _mail(row.get("Email")):
+                    self.mails.setdefault(mail, []).append(kept)
+
+    def safe(self, before: Position, after: Position) -> None:
+        """That page is safe. Only a walk whose pages all were ours has seen everybody."""
+        if self._after is not None and before["walk"] == "full" and before["after"] == self._after:
+            self._after = after.get("after", self._after)
+            self.whole = self.whole or after["walk"] != "full"
 
 
 def _chosen(people: Sequence[Row], document: Row) -> str | None:

@@ -212,9 +212,13 @@ def test_books_from_some_day_on(tmp_path: Path) -> None:
             assert {record.change for record in reader.records} == {"snapshot", "upsert"}
 
 
-def test_who_gets_an_invoice(tmp_path: Path) -> None:
-    """The person that the document names if it is one of the customer's, else the customer's contact with its e-mail, else nobody."""
+@pytest.mark.parametrize("first", ["", "contacts first"])
+def test_who_gets_an_invoice(tmp_path: Path, first: str) -> None:
+    """The person that the document names if it is one of the customer's, else the customer's contact with its e-mail, else nobody. Who
+    has just read all contacts asks for those alone that seem to be another customer's."""
     with reading(tmp_path) as reader:
+        if first:
+            reader.made.walk("contact")
         books, people = reader.made.vendor.store.books, DEMO.contacts
         codes = {row["BAccountID"]: row["CustomerID"] for row in DEMO.customers}
         invoices = [one for one in books.documents.values() if one.type.invoice and one.bill_to]
@@ -226,7 +230,9 @@ def test_who_gets_an_invoice(tmp_path: Path) -> None:
         assert foreign.bill_to
         own.bill_to = replace(own.bill_to, contact=named["ContactID"], email=stranger["Email"])
         foreign.bill_to = replace(foreign.bill_to, contact=stranger["ContactID"], email=stranger["Email"])
+        reader.calls()
         reader.turn()
+        assert reader.calls()["Contact"] in ((1, 2) if first else (2, 3))
         told = {record.ref.rpartition(":")[2]: record.contact for record in reader.records if ":invoice:" in record.ref}
         assert (told[own.note_id], told[foreign.note_id]) == (f"acumatica:contact:{named['id']}", None)
         for one in invoices:
@@ -255,3 +261,28 @@ def test_what_is_no_document_for_us(tmp_path: Path) -> None:
         assert "CuryOrigDocAmt" in refused[three.note_id]
         assert "DocDate: 5 is no day" in refused[four.note_id]
         assert len(found) + len(refused) == sum(row.type.invoice for row in books.documents.values())
+
+
+def test_contacts_that_change_while_invoices_are_read(tmp_path: Path) -> None:
+    """A contact's new e-mail and a customer's new code count for what is read after them, though all contacts are known."""
+    with reading(tmp_path, {"page_size": 20}) as reader:
+        made, books = reader.made, reader.made.vendor.store.books
+        _, position = made.walk("contact")
+        pages = made.pages("invoice")
+        next(pages).committed()
+        number, people = (
+            Counter(one.customer for one in books.documents.values() if one.number.startswith("INV")).most_common(1)[0][0],
+            DEMO.contacts,
+        )
+        firm = next(row for row in DEMO.customers if row["BAccountID"] == number)
+        person = next((row for row in people if row["BusinessAccount"] == firm["CustomerID"]), None)
+        assert person
+        last = max(one.number for one in books.documents.values() if one.type.code == "INV" and one.customer == number)
+        document = books.documents["INV", last]
+        assert document.bill_to
+        document.bill_to = replace(document.bill_to, email="new@mail.example")
+        made.edit(entity="contact", key=person["id"], fields={"Email": "new@mail.example"})
+        made.walk("contact", position)
+        made.edit(entity="customer", key=firm["id"], fields={"CustomerID": "RENAMED"})
+        told = {change.key: change.record for page in pages for change in page.changes}
+        assert told[f"acumatica:invoice:{document.note_id}"].contact == f"acumatica:contact:{person['id']}"  # type: ignore[attr-defined]
