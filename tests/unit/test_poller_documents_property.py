@@ -124,3 +124,18 @@ def test_applied_between_any_two_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Dac, "whole", after)
     assert any(between_any_two_calls())
+
+
+def test_two_edits_of_one_instant() -> None:
+    """What comes with the stamp of a state that was published already is seen before that stamp leaves the overlap."""
+    site = Receivables(CALM)
+    reading = Reading(site, OURS, [])
+    reading.round()
+    site._edit(Edit("edit", 0, 0, 0.0))
+    reading.round()
+    for key, row in list(site.tables["ARInvoice"].items()):
+        site.tables["ARInvoice"][key] = {**row, "DocDesc": row["DocDesc"] + "!"} if row["DocDesc"] != "v" else row
+    for _ in range(10):
+        site.advance(OVERLAP / 4)
+        reading.round()
+    assert reading.lost() == {}
