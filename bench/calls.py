@@ -29,8 +29,8 @@ BATCH, PAIRS, PAIRED, SEARCH_BODY = 100, 2000, 1000, 3000
 SEARCH_FRAME = len(
     '{"filterGroups":[{"filters":[{"propertyName":"domain","operator":"IN","values":[]}]}],"properties":["domain"],"limit":200}'
 )
-#: At the start the sink asks for the account and the properties of two objects.
-START = 3
+#: At the start the sink asks for the account and the properties of four objects, for one invoice, and whether it may write two of them.
+START = 8
 #: Acumatica's lists by entity: its key. A short page is the last one (facts/acumatica.md §4.7), so a full one has another after it.
 KEYS = {"Customer": "CustomerID", "Contact": "ContactID"}
 WINDOW = "LastModifiedDateTime ge ? and LastModifiedDateTime lt ?"

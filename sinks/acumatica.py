@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.refs import Ref
 from sinks.acumatica_candidates import ENTITY, KIND, Candidates, carries, described, listed
-from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, Unlinked, Written
+from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, TakesAll, Unlinked, Written
 from weighlock.clients.acumatica_values import Row, literal
 from weighlock.clients.acumatica_writes import AcumaticaWrites, AlreadyThere
 from weighlock.errors import RejectedError, TransientError
@@ -25,7 +25,7 @@ MARGIN = 60.0
 FRUITLESS = 3
 
 
-class AcumaticaTarget:
+class AcumaticaTarget(TakesAll):
     system = "acumatica"
     objects: tuple[str, ...] = (KIND,)
 

@@ -117,6 +117,7 @@ class Sink:
             self.wait(backoff(4), str(error))
             return
         self.again.settle()
+        self._look()
         expire = clock() > self._expired + self._expiry_every
         if expire:
             self._expired = clock()
@@ -127,6 +128,13 @@ class Sink:
                 queues[lane] = deque(self._batches(lane, own, arrivals, expire))
         while any(queues.values()):
             self._step([(lane, queue.popleft()) for lane, queue in queues.items() if queue])
+
+    def _look(self) -> None:
+        """What the target left out may be possible by now. If it cannot tell, it is asked again later."""
+        try:
+            self.target.look()
+        except TransientError as error:
+            log.info("cannot tell yet what it leaves out", sink=self.target.system, error=str(error))
 
     def _gather(self) -> list[Any]:
         """What there is now; where it is a first sync (much that we never wrote), what comes in the next seconds too, for full calls."""
@@ -161,6 +169,7 @@ class Sink:
                 lane.watch.contest(one.ref, one.peer)
                 lane.watch.follow(one)
         release_due(lane)
+        lane.watch.sweep()
         if expire:
             lane.watch.expire()
         return lane.tenure.batches(messages)

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from schemas.records import Wish, now
 from sinks.attempts import GivenUp, backoff
-from sinks.contract import Answer, Gone, Postponed, Resolved, Unlinked
+from sinks.contract import Answer, Gone, LeftOut, Postponed, Resolved, Unlinked
 from sinks.creates import intend
 from sinks.intents import Intent
 from sinks.lane import Portion
@@ -116,6 +116,9 @@ class Calls:
                 continue
             if isinstance(answer, Postponed):
                 entries.waits(one.wish, one.wish.subject, answer.reason)
+                continue
+            if isinstance(answer, LeftOut):
+                entries.left_out(one, answer.reason)
                 continue
             if isinstance(answer, Unlinked):
                 entries.unlinked(one)

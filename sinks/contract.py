@@ -72,7 +72,14 @@ class Gone:
     """The record to which the wish was to be added is not there any more: the facet that makes it comes first."""
 
 
-Answer = Written | Unlinked | Postponed | Gone | RejectedError
+@dataclass(frozen=True)
+class LeftOut:
+    """The target cannot hold such a record at the moment, whoever's it is; `reason` is a sentence for a finance person."""
+
+    reason: str
+
+
+Answer = Written | Unlinked | Postponed | Gone | LeftOut | RejectedError
 
 
 class Ask(Protocol):
@@ -95,14 +102,25 @@ class Target(Protocol):
     """One system that is written to. `objects` are the kinds of wishes that it takes.
 
     `longest_call`: a call without an answer may still take effect so many seconds later.
+    `changes` grows whenever something else is left out than before.
     """
 
     system: str
     objects: tuple[str, ...]
     longest_call: float
 
+    @property
+    def changes(self) -> int: ...
+
     def check(self) -> None:
         """Can we work there? `ConfigError` (all that is wrong, and what to do), `AuthError`, `TransientError`."""
+
+    def left_out(self, kind: str, wish: Wish | None = None) -> str | None:
+        """Why this wish for that kind of object (without a wish: any) cannot be written at the moment, as a sentence for a finance person;
+        None: it can, as far as we know. Makes no call."""
+
+    def look(self) -> None:
+        """Called again and again: may what was left out be written now? Makes calls seldom. `AuthError`, `TransientError`."""
 
     def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
         """One answer for each wish, by subject; every subject is there once at the most.
@@ -111,3 +129,15 @@ class Target(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+class TakesAll:
+    """A target that leaves nothing out."""
+
+    changes = 0
+
+    def left_out(self, kind: str, wish: Wish | None = None) -> str | None:
+        return None
+
+    def look(self) -> None:
+        pass

@@ -11,7 +11,7 @@ from schemas.refs import Ref, link_key
 from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, Topic, by_name
 from sinks.contract import Written
 from sinks.intents import Intent
-from sinks.ledger import Ledger, Received, Verdict
+from sinks.ledger import LEFT_OUT, Ledger, Received, Verdict
 from weighlock import metrics
 from weighlock.errors import RejectedError, brief
 from weighlock.kafka.wire import Outgoing
@@ -98,7 +98,12 @@ class Entries:
         note = answer.note
         if before.target not in (None, target):
             note = f"{note + '; ' if note else ''}was {before.target} before"
-        told = (received.again or verdict.arrived) and state is not None and state.offset is not None and wish.version <= state.version
+        told = (
+            (received.again or verdict.arrived or (state and state.outcome == LEFT_OUT))
+            and state is not None
+            and state.offset is not None
+            and wish.version <= state.version
+        )
         self.audit(wish, "rewritten" if told else "written", f"{answer.origin}{': ' + note if note else ''}", target)
         self._settle_waiting(wish)
         waiting = self._waiting_of(wish.subject)
@@ -131,6 +136,30 @@ class Entries:
         self.dead_letter(received.message, wish, error, attempts)
         self.audit(wish, "rejected", _short(str(error)))
         self._settle_waiting(wish)
+
+    def left_out(self, received: Received, reason: str) -> None:
+        """It is written when the target can hold it. What waits for this very record has the same end."""
+        wish = received.wish
+        before = self._result(wish)
+        state = before.facets.get(wish.facet)
+        if state is None or wish.version >= state.version:
+            decided = FacetState(version=wish.version, outcome=LEFT_OUT, at=now(), offset=received.offset)
+            facets = {**before.facets, wish.facet: decided}
+            self._changed_results[wish.subject] = before.model_copy(update={"facets": facets, "at": now(), "trace": wish.trace})
+        ended = state is not None and wish.version <= state.version  # a change ends only once
+        self.audit(wish, "unchanged" if ended else "out_of_scope", _short(reason))
+        self._settle_waiting(wish)
+        waiting = self._waiting_of(wish.subject)
+        if waiting is not None and not wish.further and any(one.further for one in waiting.wishes):
+            self.released(waiting, "the record that it belongs to is left out")
+
+    def with_what_is_left_out(self, wish: Wish) -> str | None:
+        """Why a further facet is left out: the record that it adds to is, and is not on its way."""
+        result, waiting = self._result(wish), self._waiting_of(wish.subject)
+        if not wish.further or result.target is not None or (waiting is not None and not all(one.further for one in waiting.wishes)):
+            return None
+        others = [state for facet, state in result.facets.items() if facet != wish.facet and state.outcome == LEFT_OUT]
+        return "the record that it belongs to is left out" if others else None
 
     def unlinked(self, received: Received) -> None:
         """As a person decided. The next wish, even the same one, looks for a record anew."""
@@ -170,8 +199,8 @@ class Entries:
         since = before.since if before and before.waits_for == missing else now()
         self._changed_waiting[wish.subject] = Waiting(subject=wish.subject, waits_for=missing, since=since, wishes=wishes)
 
-    def completed(self, wish: Wish, because: str) -> None:
-        """What was written without an optional reference goes back to the end of upserts, for that one is there now."""
+    def back_to_upserts(self, wish: Wish, because: str) -> None:
+        """What was answered goes to the end of upserts, for now there is more to it."""
         self._add(self.upserts, wish.subject, wish, wish)
         self.audit(wish, "released", because)
 

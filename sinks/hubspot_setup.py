@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from weighlock.clients.hubspot import HubSpot
-from weighlock.clients.hubspot_answers import Conflict
+from weighlock.clients.hubspot_answers import Conflict, Forbidden, Unavailable
 from weighlock.clients.hubspot_associations import PLURAL
 from weighlock.errors import ConfigError, TransientError
 
@@ -16,6 +16,8 @@ from weighlock.errors import ConfigError, TransientError
 Definitions = Mapping[str, Sequence[Mapping[str, Any]]]
 #: Live it took 0.25 to 0.7 s (facts/hubspot.md §4).
 SHOWN_WITHIN = 10.0
+#: Without these there is nothing to be done.
+NEEDED = ("company", "contact")
 COMPARED = ("type", "fieldType", "hasUniqueValue")
 
 
@@ -25,7 +27,7 @@ class Step:
 
     kind: str
     name: str
-    state: Literal["ok", "missing", "created", "differs"]
+    state: Literal["ok", "missing", "created", "differs", "left out"]
     detail: str = ""
 
 
@@ -33,28 +35,47 @@ def setup(client: HubSpot, group: tuple[str, str], definitions: Definitions, *, 
     """Makes what is missing, group first, and says what it found; run again, it changes nothing.
 
     `group` is name and label. `ConfigError` for what cannot be mended by us: a property that is there without unique values, or that takes
-    none from the API (facts/hubspot.md §4, §14.3). A different type or field type is only reported (`differs`).
+    none from the API (facts/hubspot.md §4, §14.3). A different type or field type is only reported (`differs`), and objects that the portal
+    does not give us, where we can do without (`left out`).
     """
     steps: list[Step] = []
     fatal: list[str] = []
     for kind, wanted in definitions.items():
-        there = {one["name"] for one in client.property_groups(kind)}
-        steps.append(_group(client, kind, group, group[0] in there, dry_run))
-        held = {one["name"]: one for one in client.property_definitions(kind)}
-        for definition in wanted:
-            found: Mapping[str, Any] | None = held.get(definition["name"])
-            state: Literal["created", "missing"] = "missing" if dry_run else "created"
-            made = found is None
-            if found is None and not dry_run:
-                found = _create(client, kind, definition)
-            fatal += unusable(kind, definition, found) if found else []
-            differs = _differences(definition, found) if found else ""
-            steps.append(Step(kind, definition["name"], state if made else "differs" if differs else "ok", differs))
-        if not dry_run:
-            _wait_until_shown(client, kind, {definition["name"] for definition in wanted})
+        try:
+            found, wrong = _setup(client, kind, group, wanted, dry_run)
+        except (Forbidden, Unavailable, ConfigError) as error:
+            found, wrong = [], [str(error)]
+            if kind in NEEDED:
+                raise
+        steps += found
+        if kind in NEEDED:
+            fatal += wrong
+        elif wrong:
+            steps.append(Step(kind, PLURAL[kind], "left out", "; ".join(wrong)))
     if fatal:
         raise ConfigError(*fatal)
     return steps
+
+
+def _setup(
+    client: HubSpot, kind: str, group: tuple[str, str], wanted: Sequence[Mapping[str, Any]], dry_run: bool
+) -> tuple[list[Step], list[str]]:
+    """Of one object: what was found and done, and why it cannot be worked with."""
+    there = {one["name"] for one in client.property_groups(kind)}
+    steps, wrong = [_group(client, kind, group, group[0] in there, dry_run)], list[str]()
+    held = {one["name"]: one for one in client.property_definitions(kind)}
+    for definition in wanted:
+        found: Mapping[str, Any] | None = held.get(definition["name"])
+        state: Literal["created", "missing"] = "missing" if dry_run else "created"
+        made = found is None
+        if found is None and not dry_run:
+            found = _create(client, kind, definition)
+        wrong += unusable(kind, definition, found) if found else []
+        differs = _differences(definition, found) if found else ""
+        steps.append(Step(kind, definition["name"], state if made else "differs" if differs else "ok", differs))
+    if not dry_run:
+        _wait_until_shown(client, kind, {definition["name"] for definition in wanted})
+    return steps, wrong
 
 
 def missing(client: HubSpot, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -66,6 +87,15 @@ def missing(client: HubSpot, kind: str, wanted: Sequence[Mapping[str, Any]]) -> 
         if definition["name"] in held:
             problems += unusable(kind, definition, held[definition["name"]])
     return problems
+
+
+def unwritable(client: HubSpot, kind: str, wanted: Sequence[Mapping[str, Any]], names: Iterable[str]) -> list[str]:
+    """Why we cannot write these properties, ours (`wanted`) and others, a sentence each."""
+    held = {one["name"]: one for one in client.property_definitions(kind)}
+    every = [*(one["name"] for one in wanted), *names]
+    wrong = [name for name in every if (held.get(name, {}).get("modificationMetadata") or {}).get("readOnlyValue", name not in held)]
+    problems = [f"{PLURAL[kind]} have no {', '.join(wrong)} that can be written"] if wrong else []
+    return problems + [problem for one in wanted if one["name"] not in wrong for problem in unusable(kind, one, held[one["name"]])]
 
 
 def unusable(kind: str, definition: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -225,14 +225,21 @@ class Lane:
 
     def _judge(self, newest: Sequence[Received], entries: Entries) -> list[tuple[Received, Verdict]]:
         todo: list[tuple[Received, Verdict]] = []
+        writing: set[str] = set()
         for one in newest:
-            verdict = self.ledger.judge(one, self.resolve)
+            left_out = self.loop.target.left_out(one.wish.object, one.wish)
+            if left_out is None and one.wish.subject not in writing:
+                left_out = entries.with_what_is_left_out(one.wish)
+            verdict = self.ledger.judge(one, self.resolve, left_out)
             if verdict.fate is Fate.WRITE:
                 todo.append((one, verdict))
+                writing.add(one.wish.subject)
             elif verdict.fate is Fate.SUPERSEDED:
                 entries.audit(one.wish, "superseded", "a newer one was here before")
             elif verdict.fate is Fate.UNCHANGED:
                 entries.unchanged(one, verdict.hash)
+            elif verdict.reason is not None:
+                entries.left_out(one, verdict.reason)
             elif verdict.missing is not None:
                 entries.waits(one.wish, verdict.missing)
         return todo

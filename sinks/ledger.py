@@ -14,6 +14,9 @@ from typing import Any
 from schemas.records import Doubt, FacetState, Result, Waiting, Wish
 from schemas.refs import Ref
 
+#: The outcome of what the target cannot hold at the moment.
+LEFT_OUT = "left_out"
+
 
 @dataclass(frozen=True)
 class Received:
@@ -38,13 +41,15 @@ class Fate(StrEnum):
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
     WAITING = "waiting"
+    LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """`references`: the target's id for each name; `missing`: the ref whose link is not there (WAITING); `hash` is of what to write.
 
-    `absent`: refs of optional references that are not there; `arrived`: the names of those that have come since, where all else is written.
+    `absent`: refs of optional references that are not there; `arrived`: the names of those that have come since, where all else is written;
+    `reason`: why it is LEFT_OUT.
     """
 
     fate: Fate
@@ -53,6 +58,7 @@ class Verdict:
     hash: str | None = None
     absent: tuple[str, ...] = ()
     arrived: frozenset[str] = frozenset()
+    reason: str | None = None
 
 
 def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
@@ -146,8 +152,17 @@ class Ledger:
         subject = self._by_target.get(target)
         return subject if subject is not None and self.results[subject].target == target else None
 
-    def judge(self, received: Received, resolve: Callable[[str], str | None]) -> Verdict:
-        """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link."""
+    def judge(self, received: Received, resolve: Callable[[str], str | None], left_out: str | None = None) -> Verdict:
+        """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link; `left_out`: why the
+        target cannot hold it at the moment."""
+        verdict, state = self._judge(received, resolve), self.state(*received.facet)
+        if left_out is None or verdict.fate not in (Fate.WRITE, Fate.WAITING):
+            return verdict
+        if state is not None and state.outcome == LEFT_OUT and state.version == received.wish.version:
+            return Verdict(Fate.UNCHANGED)
+        return Verdict(Fate.LEFT_OUT, reason=left_out)
+
+    def _judge(self, received: Received, resolve: Callable[[str], str | None]) -> Verdict:
         wish, state, waits = received.wish, self.state(*received.facet), self.waits(*received.facet)
         if received.decided == "":
             return Verdict(Fate.WRITE)

@@ -11,7 +11,7 @@ import structlog
 from schemas.records import Wish, now
 from schemas.refs import Ref
 from sinks.entries import Entries
-from sinks.ledger import Ledger
+from sinks.ledger import LEFT_OUT, Ledger
 from sinks.links import Arrival
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Watch:
         self._lane, self._loop, self._inbox, self._system = lane, lane.loop, lane.inbox, lane.system
         self.unsure = True  # links may have come that nobody saw
         self.inherited = False  # results of the owner before may be in doubt
+        self._swept: int | None = None  # at which of the target's changes
 
     @property
     def _ledger(self) -> Ledger:
@@ -52,10 +53,35 @@ class Watch:
             for wish in self._inbox.last_written(self._ledger, *some):
                 there = [one.ref for one in wish.references if one.optional and one.ref in refs]
                 if there:
-                    entries.completed(wish, f"{there[0]} is there")
+                    entries.back_to_upserts(wish, f"{there[0]} is there")
             for subject in some:
                 entries.no_longer_without(subject, refs)
             self._lane.transact(entries, None)
+
+    def sweep(self) -> None:
+        """What the target leaves out now does not wait, and what it does not any more goes back to upserts."""
+        target = self._loop.target
+        changes = target.changes
+        if self._swept == changes:
+            return
+        entries = Entries(self._system, self._ledger)
+        for waiting in self._ledger.waiting.values():
+            reasons = [reason for wish in waiting.wishes if (reason := target.left_out(wish.object, wish)) is not None]
+            if reasons:
+                entries.released(waiting, reasons[0])
+        if entries.outgoing():
+            self._lane.transact(entries, None)
+        left = [one for one in self._ledger.results.values() if any(state.outcome == LEFT_OUT for state in one.facets.values())]
+        subjects = [one.subject for one in left if target.left_out(one.object) is None]
+        for start in range(0, len(subjects), self._loop.batch):
+            entries = Entries(self._system, self._ledger)
+            wishes = self._inbox.last_written(self._ledger, *subjects[start : start + self._loop.batch])
+            for wish in sorted(wishes, key=lambda one: one.further):
+                state = self._ledger.state(wish.subject, wish.facet)
+                if state is not None and state.outcome == LEFT_OUT and target.left_out(wish.object, wish) is None:
+                    entries.back_to_upserts(wish, f"{self._system} takes it now")
+            self._lane.transact(entries, None)
+        self._swept = changes
 
     def make_again(self, wish: Wish, entries: Entries) -> None:
         """The record that this wish adds to is gone: it waits until the facet that makes it has been written once more."""

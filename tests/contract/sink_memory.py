@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.records import DeadLetter, Wish
-from sinks.contract import Answer, Ask, Claims, Gone, Resolved, Written
+from sinks.contract import Answer, Ask, Claims, Gone, LeftOut, Resolved, Written
 from tests.integration.sink_kit import Desk, company, eventually
 from weighlock.errors import RejectedError
 
@@ -14,9 +14,10 @@ numbers = itertools.count(1)
 
 
 class Memory:
-    """A target that holds what it was asked to; `trouble` may raise or refuse, for each batch."""
+    """A target that holds what it was asked to; `trouble` may raise or refuse, for each batch. `out` says why an object, or what has a
+    value, is left out; whoever changes it adds to `changes`. `lost` says so for objects, and only a call shows it."""
 
-    system, objects, longest_call = "hubspot", ("company", "contact"), 60.0
+    system, objects, longest_call, changes = "hubspot", ("company", "contact"), 60.0, 0
 
     def __init__(self) -> None:
         self.held: dict[str, Resolved] = {}
@@ -26,16 +27,29 @@ class Memory:
         self.refused: dict[str, RejectedError] = {}
         self.trouble: Callable[[Sequence[Resolved]], None] = lambda wishes: None
         self.problem: Exception | None = None
+        self.out: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
         self.afterwards: Exception | None = None
 
     def check(self) -> None:
         if self.problem is not None:
             raise self.problem
 
+    def left_out(self, kind: str, wish: Wish | None = None) -> str | None:
+        values = wish.properties.values() if wish is not None else ()
+        return next((why for what, why in self.out.items() if what == kind or what in values), None)
+
+    def look(self) -> None:
+        pass
+
     def write(self, wishes: Sequence[Resolved], ask: Ask, claims: Claims) -> Mapping[str, Answer]:
         return ask(lambda: self._write(wishes))
 
     def _write(self, wishes: Sequence[Resolved]) -> dict[str, Answer]:
+        lost = {one.wish.subject: LeftOut(self.lost[one.wish.object]) for one in wishes if one.wish.object in self.lost}
+        if lost:
+            self.out, self.lost, self.changes = {**self.out, **self.lost}, {}, self.changes + 1
+            wishes = [one for one in wishes if one.wish.subject not in lost]
         self.batches.append([one.wish.subject for one in wishes])
         self.trouble(wishes)
         good = [one for one in wishes if one.wish.subject not in self.refused]
@@ -45,7 +59,8 @@ class Memory:
         self.facets |= {(one.wish.subject, one.wish.facet): one for one in good}
         if self.afterwards is not None:
             raise self.afterwards
-        return {one.wish.subject: Written(self.id_of(one.wish), "created", self._associated(one)) for one in good} | self.refused | gone
+        written = {one.wish.subject: Written(self.id_of(one.wish), "created", self._associated(one)) for one in good}
+        return written | self.refused | gone | lost
 
     def id_of(self, wish: Wish) -> str:
         """Of its record; `ids` makes it another one."""

@@ -43,7 +43,7 @@ R = TypeVar("R", bound=Record)
 ROOT = Path(__file__).parents[2]
 TENANT = "t"
 #: A wish's end; `waiting` and `released` are on the way.
-ENDS = ("written", "rewritten", "unchanged", "superseded", "rejected")
+ENDS = ("written", "rewritten", "unchanged", "superseded", "rejected", "out_of_scope")
 COMPANY_PROPERTIES = dict.fromkeys(field.vendor for field in table.COMPANY.fields)
 CONTACT_PROPERTIES = dict.fromkeys(field.vendor for field in table.CONTACT.fields)
 
@@ -220,6 +220,9 @@ class Desk:
         for one in self.records(AUDIT, Audit):
             found[one.ref][one.event] += 1
         return found
+
+    def entries(self) -> list[Audit]:
+        return self.records(AUDIT, Audit)
 
     def ends(self) -> int:
         return sum(count for events in self.audit().values() for event, count in events.items() if event in ENDS)

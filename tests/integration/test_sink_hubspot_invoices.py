@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from schemas.records import Wish
-from sinks.contract import Answer, Gone, Resolved, Written
-from tests.integration.sink_kit import company, contact, invoice, lines
+from sinks import hubspot_scope
+from sinks.contract import Answer, Gone, LeftOut, Resolved, Written
+from sinks.hubspot_setup import setup
+from streams.mappings import hubspot as table
+from tests.integration.sink_kit import company, contact, definitions, invoice, lines
 from tests.integration.test_sink_hubspot_identity import started
 from tests.integration.test_sink_hubspot_match import Bench, id_of
 from weighlock.errors import RejectedError
@@ -168,3 +171,74 @@ def test_a_first_sync_takes_few_calls(bench: Bench) -> None:
     bench.write(*(of(lines(n, 1, "1", "2", "3"), id_of(answers[lines(n, 1).subject])) for n in some))
     least = 1000 / 100 + 3000 / 100 + 1000 / 2000 + 3000 / 2000 + 2 * 1000 / 1000
     assert bench.sandbox.get("calls")["total"] - before <= 1.2 * least
+
+
+@pytest.fixture
+def portal(bench: Bench) -> Iterator[Bench]:
+    """A target of its own, which knows nothing yet, in a portal that is as it was afterwards."""
+    yield Bench(bench.sandbox)
+    bench.sandbox.portal(invoices="ok", line_items="ok")
+
+
+@pytest.mark.parametrize("change", [{"invoices": "no-write"}, {"invoices": "absent"}, {"line_items": "no-scope"}])
+def test_an_invoice_that_the_portal_does_not_take(portal: Bench, change: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found out by the write itself: left out with all its batch, no call more for the next one; asked later, it takes them again."""
+    monkeypatch.setattr(hubspot_scope, "EVERY", 0.0)
+    n, there, target = next(numbers), firm(portal), portal.target
+    target.check()
+    id = id_of(portal.write_one(Resolved(invoice(n, 1, n), {"company": there})))
+    portal.sandbox.portal(**change)
+    wishes = [Resolved(invoice(next(numbers), 1, n), {"company": there}), of(lines(n, 1, "1"), id)]
+    answers = portal.write(*wishes).values()
+    assert {type(one) for one in answers} == {LeftOut}
+    (why,) = {one.reason for one in answers if isinstance(one, LeftOut)}
+    assert target.left_out("invoice") == why
+    assert target.left_out("company") is None
+    calls, changes = portal.sandbox.get("calls")["total"], target.changes
+    assert portal.write(wishes[0])[wishes[0].wish.subject] == LeftOut(why)
+    assert portal.sandbox.get("calls")["total"] == calls
+    target.look()
+    assert (target.left_out("invoice") is None, target.changes) == (False, changes)
+    portal.sandbox.portal(invoices="ok", line_items="ok")
+    target.look()
+    assert (target.left_out("invoice"), target.changes) == (None, changes + 1)
+    assert all(isinstance(one, Written) for one in portal.write(*wishes).values())
+
+
+def test_a_property_that_cannot_be_written(portal: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is that the write meets: it is remembered, and invoices are left out as long as its definition says so."""
+    monkeypatch.setattr(hubspot_scope, "EVERY", 0.0)
+    n, there, target = next(numbers), firm(portal), portal.target
+    portal.sandbox.portal(invoices={"read-only": ["hs_comments"]})
+    wish = Resolved(invoice(n, 1, n, hs_comments="for you"), {"company": there})
+    answer = portal.write_one(wish)
+    assert isinstance(answer, LeftOut)
+    assert "hs_comments" in answer.reason
+    target.look()
+    assert "hs_comments" in (target.left_out("invoice") or "")
+    portal.sandbox.portal(invoices="ok")
+    target.look()
+    assert isinstance(portal.write_one(wish), Written)
+
+
+def test_a_currency_that_the_portal_refuses(portal: Bench) -> None:
+    """Where it does not say which ones it has: that currency is left out from then on, its neighbours are written."""
+    n, m, there = next(numbers), next(numbers), firm(portal)
+    strange = Resolved(invoice(n, 1, n, hs_currency="XYZ"), {"company": there})
+    answers = portal.write(strange, Resolved(invoice(m, 1, n), {"company": there}))
+    left = answers[strange.wish.subject]
+    assert isinstance(left, LeftOut)
+    assert "XYZ" in left.reason
+    assert isinstance(answers[invoice(m, 1, n).subject], Written)
+    assert portal.target.left_out("invoice", strange.wish) == left.reason
+    assert portal.target.left_out("invoice", invoice(m, 1, n)) is None
+
+
+def test_setup_where_invoices_are_not_to_be_had(portal: Bench) -> None:
+    """Companies and contacts are set up, and each object that is not to be had is named with the reason; the sink starts."""
+    portal.sandbox.portal(invoices="absent", line_items="no-scope")
+    with portal.sandbox.client() as client:
+        steps = setup(client, (table.GROUP["name"], table.GROUP["label"]), definitions())
+    assert {step.kind: step.state for step in steps} == {"company": "ok", "contact": "ok", "invoice": "left out", "line_item": "left out"}
+    portal.target.check()
+    assert portal.target.left_out("invoice") is not None

@@ -177,9 +177,9 @@ class HubSpot:
             raise TransientError("HubSpot's search counts hits and shows none", ambiguous=True)
         return found, ((answer.get("paging") or {}).get("next") or {}).get("after")
 
-    def page(self, kind: str, properties: Sequence[str], after: str | None = None) -> tuple[list[Item], str | None]:
+    def page(self, kind: str, properties: Sequence[str], after: str | None = None, limit: int = BATCH) -> tuple[list[Item], str | None]:
         """One page of all live records in the order of their ids, and where the next one starts."""
-        query = f"?limit={BATCH}&properties={','.join(properties)}" + (f"&after={after}" if after is not None else "")
+        query = f"?limit={limit}&properties={','.join(properties)}" + (f"&after={after}" if after is not None else "")
         answer = self._call("GET", self._objects.format(PLURAL[kind], query))
         return [Item.of(row) for row in answer.get("results") or []], ((answer.get("paging") or {}).get("next") or {}).get("after")
 

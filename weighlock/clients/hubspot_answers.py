@@ -38,13 +38,25 @@ class Conflict(RejectedError):
 
 
 class Forbidden(AuthError):
-    """The token is good, and may not do this."""
+    """The token is good, and may not do this: it has none of these `scopes`."""
+
+    def __init__(self, message: str, scopes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.scopes = tuple(scopes)
 
 
 class Unavailable(RejectedError):
     """It is nobody's record that HubSpot refuses: there is no such object, or these `properties` take no values from the API."""
 
     def __init__(self, reason: str, properties: tuple[str, ...] = (), request: str | None = None, response: str | None = None) -> None:
+        super().__init__(reason, request=request, response=response)
+        self.properties = properties
+
+
+class InvalidOption(RejectedError):
+    """A value that is none of those that one of these `properties` may have."""
+
+    def __init__(self, reason: str, properties: tuple[str, ...], request: str | None = None, response: str | None = None) -> None:
         super().__init__(reason, request=request, response=response)
         self.properties = properties
 
@@ -118,8 +130,9 @@ def error_of(
     if status == 403 and body is None:
         return TransientError(message)
     if status == 403:
-        scopes = ", ".join(_scopes(body or {}))
-        return Forbidden(f"{message} Grant one of these scopes: {scopes}" if scopes else f"{message} Check what the token may do.")
+        scopes = _scopes(body or {})
+        what_to_do = f"Grant one of these scopes: {', '.join(scopes)}" if scopes else "Check what the token may do."
+        return Forbidden(f"{message} {what_to_do}", scopes)
     if status == 405 or (status == 404 and body is None):
         return ConfigError(f"{message}. HubSpot does not know this path: check hubspot.version and hubspot.url.")
     if status < 400:
@@ -131,9 +144,11 @@ def _refusal(status: int, body: Json, said: str, request: str | None) -> Weighlo
     if missing := _missing(body, said):
         return ConfigError(f"HubSpot has no (unique) property {missing}: run `weighlock setup hubspot`, then start again.")
     response = json.dumps(body) if body else None
-    read_only = tuple(one.name for one in _problems(body) if one.code == "READ_ONLY_VALUE")
-    if read_only or str((body).get("message")).startswith(NO_OBJECT):
+    read_only, invalid = (tuple(one.name for one in _problems(body) if one.code == code) for code in ("READ_ONLY_VALUE", "INVALID_OPTION"))
+    if read_only or str(body.get("message")).startswith(NO_OBJECT):
         return Unavailable(f"HubSpot: {said}", read_only, request, response)
+    if invalid:
+        return InvalidOption(f"HubSpot: {said}", invalid, request, response)
     taken = _taken(body, said)
     if status == 409 or body.get("category") == "CONFLICT" or taken is not None:
         return Conflict(f"HubSpot: {said}", _existing(body, said if taken is None else taken), request, response)
