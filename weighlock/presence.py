@@ -52,6 +52,7 @@ class Presence:
         self._serves, self._failing = False, set[str]()
         self._since, self._host = now(), socket.gethostname()
         self._producer: Any = None
+        self._lag: Lag | None = None
         self.listener, self.over = metrics.Listener(), threading.Event()
         metrics.WORKER.labels(worker.name, member).set(1)
 
@@ -59,6 +60,8 @@ class Presence:
         while True:
             if self._port is not None and not self._serves:
                 self._try("metrics", self._serve)
+            if self._lag is not None:
+                self._try("lag", self._lag.look)
             self._try("workers", self._tell)
             if self.over.wait(EVERY):
                 return
@@ -87,7 +90,8 @@ class Presence:
             step()
             self._failing.discard(what)
         except Exception as error:
-            self._producer = None  # one that failed for good is of no use any more
+            if step == self._tell:
+                self._producer = None  # one that failed for good is of no use any more
             if what not in self._failing:
                 log.warning("cannot show itself", what=what, error=str(error))
             self._failing.add(what)
@@ -97,7 +101,8 @@ class Presence:
         start_http_server(self._port, self._settings.metrics_host)  # OSError where somebody has the port: it is tried again
         self._serves = True
         if topics := read_by().get(self._worker.group):
-            metrics.LAG.asked["lag"] = Lag(self._settings, self._worker.group, topics).values
+            self._lag = Lag(self._settings, self._worker.group, topics)
+            metrics.LAG.asked[self._worker.group] = self._lag.values
         log.info("serves metrics", host=self._settings.metrics_host, port=self._port)
 
     def _tell(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from schemas.records import Audit, Checkpoint, DeadLetter
-from schemas.topics import TOPICS
-from weighlock.status import view
+from schemas.topics import LINKS, TOPICS
+from weighlock.settings import Settings
+from weighlock.status import lag, view
 from weighlock.status.tally import Flow, Pending, Tally
 from weighlock.status.watch import declared, read_by
 from weighlock.waiting import UNKNOWN, why
@@ -114,6 +116,47 @@ def test_lag_is_what_stands_behind_the_offset() -> None:
     assert (len(pending), pending.by_kind(), pending.oldest) == (0, {}, None)
     pending.done(3)  # a group that was set back: nothing is made up
     assert len(pending) == 0
+
+
+class Group:
+    """One partition that ends at `end`; the group stands at `at`, the records behind that are those of `records`."""
+
+    def __init__(self, at: int, end: int, records: list[int]) -> None:
+        self.at, self.end, self.records, self.read = at, end, records, 0
+        self.place = ("weighlock.links", 0)
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        assert group == "streams"
+        return {self.place: self.at}
+
+    def ends(self, places: Any) -> dict[tuple[str, int], int]:
+        return {place: self.end if place == self.place else 0 for place in places}
+
+    def follow(self, settings: Any, brokers: Any, starts: dict[tuple[str, int], int]) -> Any:
+        assert starts == {self.place: self.at}
+        self.read += 1
+        found = [offset for offset in self.records if offset >= self.at]
+        messages = [SimpleNamespace(topic=lambda: "weighlock.links", partition=lambda: 0, offset=lambda at=at: at) for at in found]
+        return SimpleNamespace(news=lambda: iter(messages), close=lambda: None)
+
+
+def test_the_lag_of_a_worker_is_counted_in_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small difference of offsets is looked into, once; a large one is told as it is; what was found long ago is not told any more."""
+    group, now = Group(at=4, end=9, records=[3, 4, 6, 9]), [1000.0]
+    monkeypatch.setattr(lag, "Brokers", lambda _: group)
+    monkeypatch.setattr(lag, "Follow", group.follow)
+    monkeypatch.setattr(lag.time, "monotonic", lambda: now[0])
+    asked = lag.Lag(Settings(kafka="127.0.0.1:9", registry="http://127.0.0.1:9"), "streams", [LINKS])
+    assert asked.values() == {}
+    asked.look()
+    assert asked.values() == {("links",): 2}  # the record at 9 came after the look at the end
+    asked.look()
+    assert (asked.values(), group.read) == ({("links",): 2}, 1)
+    group.end = 1004
+    asked.look()
+    assert (asked.values(), group.read) == ({("links",): 1000}, 1)
+    now[0] += lag.GOOD_FOR + 1
+    assert asked.values() == {}
 
 
 def test_the_tables_show_every_flow_and_worker() -> None:
