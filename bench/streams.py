@@ -31,6 +31,7 @@ from schemas.codec import HEADER, schema_of
 from schemas.headers import Passage
 from schemas.sources import SourceAcumaticaCustomer
 from schemas.topics import CUSTOMER, SOURCE_CUSTOMER, UPSERTS_HUBSPOT, Topic
+from streams.accounts import Accounts
 from streams.contract import Context, Links
 from streams.domains import free_mail
 from streams.memory import Memory
@@ -116,7 +117,7 @@ def by_codec(own: Lab) -> Callable[[bytes], bytes]:
 def in_memory(own: Lab) -> Speed:
     """Through both stages, with their Avro, without Kafka."""
     codec = own.wire.codec
-    stages = Memory(Context(own.settings.tenant, free_mail(()), Links({}, codec)), codec, own.settings.partitions)
+    stages = Memory(Context(own.settings.tenant, free_mail(()), Links({}, codec), Accounts({}, codec)), codec, own.settings.partitions)
     messages = own.all(SOURCE_CUSTOMER)
     began, used = time.perf_counter(), time.process_time()
     for message in messages:

@@ -16,10 +16,10 @@ DAY_MS = 24 * 3600 * 1000
 FOR_EVER = "-1"
 #: The Faust application; its changelog topics are named after it, with the prefix in front.
 STREAMS_APP = "streams"
-#: The tables of streams/app.py, one changelog each.
-TABLES = ("links", "receivables")
+#: The tables of streams/app.py, one changelog each, and what it carries (a link in the schema of `links`).
+TABLES: Mapping[str, str | None] = {"links": None, "receivables": "Receivables"}
 #: Made of a source record, and larger than it.
-LARGER = ("Customer", "Contact", "Invoice", "Payment", "Deal", "Wish", "Waiting")
+LARGER = ("Customer", "Contact", "Invoice", "Payment", "Deal", "Wish", "Waiting", "Receivables")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ CHECKPOINTS = Topic("checkpoints", "source + entity", "one", "Checkpoint", "comp
 AUDIT = Topic("audit", "own ref", "key", "Audit", "delete")
 DEAD_LETTERS = Topic("dead-letters", "the original key", "key", "DeadLetter", "delete")
 WORKERS = Topic("workers", "worker, member and host", "one", "WorkerState", "compact")
-CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", None, "compact") for table in TABLES)
+CHANGELOGS = tuple(Topic(f"{STREAMS_APP}-{table}-changelog", "the table's", "ref", record, "compact") for table, record in TABLES.items())
+RECEIVABLES = CHANGELOGS[1]
 
 TOPICS: tuple[Topic, ...] = (
     *(SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY, SOURCE_DEAL),

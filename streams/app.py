@@ -18,6 +18,7 @@ import mode
 from schemas.codec import Codec
 from schemas.topics import LINKS, STREAMS_APP
 from streams import guards
+from streams.accounts import Accounts
 from streams.contract import Context, Incoming, Links, Sendable, Stage
 from streams.domains import free_mail
 from streams.engine import engine, table, topics
@@ -73,10 +74,11 @@ def _end() -> None:
 
 
 def build(settings: Settings, codec: Codec, worker: str = "0", **changed: Any) -> faust.App:
-    """The app with its agents: one for each stage; `route` owns the table of links. `changed` is for the tests of the engine's rules."""
+    """The app with its agents: one for each stage; `route` owns the tables. `changed` is for the tests of the engine's rules."""
     app = engine(settings, STREAMS_APP, worker, **changed)
     links = Links(table(app, LINKS.name, settings.partitions), codec)
-    context = Context(settings.tenant, free_mail(settings.free_mail_domains), links, settings.deals)
+    accounts = Accounts(table(app, "receivables", settings.partitions), codec)
+    context = Context(settings.tenant, free_mail(settings.free_mail_domains), links, accounts, settings.deals)
     for stage in STAGES:
         _agent(app, stage, settings.prefix, _handler(app, stage, settings, codec, context))
     app.on_partitions_assigned.connect(_say_assigned, weak=False)

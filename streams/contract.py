@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from schemas.codec import Codec
 from schemas.headers import Headers, Passage
-from schemas.records import Audit, Link, Record
+from schemas.records import Audit, Link, Record, now
 from schemas.refs import link_key
 from schemas.topics import LINKS, Topic
+from streams.accounts import Accounts
 from weighlock.deals import Deals
 from weighlock.kafka.wire import Outgoing
 
@@ -39,12 +41,14 @@ class Links:
 
 @dataclass(frozen=True)
 class Context:
-    """What a step may know besides its record."""
+    """What a step may know besides its record. The clock counts the wishes of what is computed, it decides nothing else."""
 
     tenant: str
     free_mail: frozenset[str]
     links: Links
+    accounts: Accounts
     deals: Deals | None = None
+    clock: Callable[[], datetime] = now
 
 
 @dataclass(frozen=True)

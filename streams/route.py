@@ -12,16 +12,19 @@ from streams.contract import Arrival, Context, Outputs
 from streams.deals import company_of
 from streams.mappings import hubspot
 from streams.mappings.hubspot import Target
-from weighlock.errors import RejectedError
+from streams.route_receivables import customer_told, version_of
 from weighlock.kafka.wire import Outgoing
 
 FACET = "profile"
 
 
 def customer(arrival: Arrival, context: Context) -> Outputs:
-    """Customer to a company's profile; one that was made of a company is that company's. `RejectedError` for a value that HubSpot cannot
-    hold."""
-    return [] if arrival.record is None else [_wish(hubspot.COMPANY, arrival, context, [], company_of(arrival.record))]
+    """Customer to a company's profile, and to its receivables where that changes what they say; one that was made of a company is that
+    company's. `RejectedError` for a value that HubSpot cannot hold."""
+    receivables = customer_told(arrival, context)
+    if arrival.record is None:
+        return receivables
+    return [_wish(hubspot.COMPANY, arrival, context, [], company_of(arrival.record)), *receivables]
 
 
 def contact(arrival: Arrival, context: Context) -> Outputs:
@@ -40,14 +43,12 @@ def link(arrival: Arrival, context: Context) -> Outputs:
 def _wish(target: Target, arrival: Arrival, context: Context, references: list[Reference], named: str | None = None) -> Outgoing:
     """`named`: the record that it says itself to be, where no link does."""
     record, passage = arrival.record, arrival.passage
-    if passage.version is None:
-        raise RejectedError("header weighlock-version is missing: nothing tells how new this is; replay it from its source topic")
     known = context.links.get(record.ref, hubspot.SYSTEM)
     wish = Wish(
         subject=record.ref,
         object=target.object,
         facet=FACET,
-        version=passage.version,
+        version=version_of(passage),
         key_property=target.key.vendor,
         key_value=hubspot.key_value(context.tenant, record.ref),
         properties=target.properties(record),

@@ -2,8 +2,9 @@
 
     source.acumatica.customer --normalise--> normalized.customer --route--> upserts.hubspot   (company)
     source.acumatica.contact  --normalise--> normalized.contact  --route--> upserts.hubspot   (contact)
-    source.acumatica.invoice  --normalise--> normalized.invoice
-    source.acumatica.payment  --normalise--> normalized.payment
+    source.acumatica.invoice  --normalise--> normalized.invoice  --route--> upserts.hubspot   (the company's receivables)
+    source.acumatica.payment  --normalise--> normalized.payment  --route--> upserts.hubspot   (the same)
+    source.acumatica.day                                         --route--> upserts.hubspot   (the same, for what is overdue now)
     source.hubspot.deal       --normalise--> normalized.deal     --route--> upserts.acumatica (customer, where deals are switched on)
                                                           links  --route--> the table of links
 
@@ -12,11 +13,12 @@ Beside that, every step may write to `audit`; what cannot go on goes to `dead-le
 
 from __future__ import annotations
 
-from schemas.entities import Contact, Customer, Deal
+from schemas.entities import Contact, Customer, Deal, Invoice, Payment
 from schemas.records import Link
 from schemas.sources import (
     SourceAcumaticaContact,
     SourceAcumaticaCustomer,
+    SourceAcumaticaDay,
     SourceAcumaticaInvoice,
     SourceAcumaticaPayment,
     SourceHubspotDeal,
@@ -31,13 +33,14 @@ from schemas.topics import (
     PAYMENT,
     SOURCE_CONTACT,
     SOURCE_CUSTOMER,
+    SOURCE_DAY,
     SOURCE_DEAL,
     SOURCE_INVOICE,
     SOURCE_PAYMENT,
     UPSERTS_ACUMATICA,
     UPSERTS_HUBSPOT,
 )
-from streams import deals, documents, normalise, route
+from streams import deals, documents, normalise, route, route_receivables
 from streams.contract import Flow, Stage
 
 NORMALISE = Stage(
@@ -56,6 +59,9 @@ ROUTE = Stage(
         Flow(CUSTOMER, Customer, route.customer, (UPSERTS_HUBSPOT,)),
         Flow(CONTACT, Contact, route.contact, (UPSERTS_HUBSPOT,)),
         Flow(DEAL, Deal, deals.seed, (UPSERTS_ACUMATICA, AUDIT)),
+        Flow(INVOICE, Invoice, route_receivables.document, (UPSERTS_HUBSPOT, AUDIT)),
+        Flow(PAYMENT, Payment, route_receivables.document, (UPSERTS_HUBSPOT, AUDIT)),
+        Flow(SOURCE_DAY, SourceAcumaticaDay, route_receivables.day, (UPSERTS_HUBSPOT,)),
         Flow(LINKS, Link, route.link, ()),
     ),
 )

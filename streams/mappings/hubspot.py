@@ -6,6 +6,7 @@ clears. Properties that start with `acumatica_` are ours, the others were there 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -20,6 +21,7 @@ OURS = "acumatica_"
 #: The longest text of any property (facts/hubspot.md §14.1).
 LONGEST = 65_536
 TEXT, PHONE, NUMBER, BOOL = "string/text", "string/phonenumber", "number/number", "bool/booleancheckbox"
+DATE, LINES = "date/date", "string/textarea"
 
 
 def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
@@ -29,17 +31,24 @@ def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
 @dataclass(frozen=True)
 class Target:
     """One object of HubSpot: our unique property in it, by what a record that was there before may be found (property, canonical field),
-    its properties, and `notes`: properties that the sink keeps for itself (sinks/hubspot_companions.py)."""
+    its properties, those of its facet `receivables` (from streams/receivables.py's Rollup), and `notes`: properties that the sink keeps for
+    itself (sinks/hubspot_companions.py)."""
 
     object: str
     key: Field
     match: tuple[str, str]
     fields: tuple[Field, ...]
     notes: tuple[Field, ...] = ()
+    receivables: tuple[Field, ...] = ()
 
     def properties(self, record: Record) -> dict[str, str | None]:
         """Every property we own, as text. `RejectedError` naming the one that HubSpot cannot hold."""
-        return {field.vendor: within(field, _text(record, field)) for field in self.fields}
+        return texts(self.fields, record)
+
+
+def texts(fields: Iterable[Field], record: object) -> dict[str, str | None]:
+    """Each of these properties of that record, as text. `RejectedError` naming the one that HubSpot cannot hold."""
+    return {field.vendor: within(field, _text(record, field)) for field in fields}
 
 
 COMPANY = Target(
@@ -63,6 +72,19 @@ COMPANY = Target(
         _row("state", "address.state", "State/Region"),
         _row("zip", "address.postal_code", "Postal code"),
         _row("country", "address.country", "Country/Region"),
+    ),
+    receivables=(
+        _row("acumatica_ar_balance", "open_balance", "Acumatica open balance", NUMBER),
+        _row("acumatica_overdue_amount", "overdue_balance", "Acumatica overdue amount", NUMBER),
+        _row("acumatica_oldest_due_date", "oldest_due", "Acumatica oldest due date", DATE),
+        _row("acumatica_open_invoice_count", "open_invoices", "Acumatica open invoice count", NUMBER),
+        _row("acumatica_last_payment_date", "last_payment_date", "Acumatica last payment date", DATE),
+        _row("acumatica_last_payment_amount", "last_payment_amount", "Acumatica last payment amount", NUMBER),
+        _row("acumatica_last_invoice_date", "last_invoice_date", "Acumatica last invoice date", DATE),
+        _row("acumatica_credit_status", "credit_status", "Acumatica credit status"),
+        _row("acumatica_credit_hold", "credit_hold", "Acumatica credit hold", BOOL),
+        _row("acumatica_open_invoices", "latest_open", "Acumatica open invoices", LINES),
+        _row("acumatica_other_currencies", "other_currencies", "Acumatica other currencies", LINES),
     ),
 )
 
@@ -101,7 +123,7 @@ def key_value(tenant: str, ref: str) -> str:
 def definitions(target: Target) -> list[dict[str, Any]]:
     """The properties of ours that this object needs, as HubSpot's API takes them (facts/hubspot.md §4, §14.6); the key first."""
     ours = (field for field in target.fields if field.vendor.startswith(OURS))
-    return [_definition(target.key, unique=True), *(_definition(field, unique=False) for field in (*ours, *target.notes))]
+    return [_definition(target.key, unique=True), *(_definition(one, unique=False) for one in (*ours, *target.receivables, *target.notes))]
 
 
 def _definition(field: Field, *, unique: bool) -> dict[str, Any]:
@@ -117,7 +139,7 @@ def _option(label: str, value: str, order: int) -> dict[str, Any]:
     return {"label": label, "value": value, "displayOrder": order, "hidden": False}
 
 
-def _text(record: Record, field: Field) -> str | None:
+def _text(record: object, field: Field) -> str | None:
     found = [value for path in field.canonical.split(" + ") if (value := value_at(record, path)) is not None]
     return text("\n".join(_word(value) for value in found)) if found else None
 

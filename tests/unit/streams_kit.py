@@ -10,6 +10,7 @@ from schemas.headers import Headers, Passage
 from schemas.records import Record
 from schemas.sources import SourceAcumaticaContact, SourceAcumaticaCustomer
 from schemas.topics import by_name
+from streams.accounts import Accounts
 from streams.contract import Context, Links, Sendable
 from streams.domains import free_mail
 from streams.memory import Memory
@@ -41,7 +42,7 @@ def codec() -> Codec:
 
 def memory() -> Memory:
     own = codec()
-    return Memory(Context("demo", free_mail(), Links({}, own)), own)
+    return Memory(Context("demo", free_mail(), Links({}, own), Accounts({}, own)), own)
 
 
 def feed(stages: Memory, topic: str, record: Record | None, key: str, headers: Headers | None = None) -> list[Sendable]:

@@ -1,5 +1,7 @@
 """streams/mappings: one table per vendor, whole and usable."""
 
+from dataclasses import fields
+
 import pytest
 
 from schemas.entities import Contact, Customer, Invoice, InvoiceLine, Payment
@@ -13,6 +15,7 @@ from schemas.sources import (
 )
 from streams.mappings import acumatica, hubspot
 from streams.mappings.table import Field
+from streams.receivables import Rollup
 from weighlock.errors import RejectedError
 
 OWN = {"ref", "party", "modified_at", "parent", "external_ref"}
@@ -41,10 +44,10 @@ TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "fields"), TABLES)
-def test_every_canonical_field_is_named_once(kind: type[Record], fields: tuple[Field, ...]) -> None:
+@pytest.mark.parametrize(("kind", "table"), TABLES)
+def test_every_canonical_field_is_named_once(kind: type[Record], table: tuple[Field, ...]) -> None:
     """Acumatica's table names every field of the canonical entity exactly once, apart from its identity."""
-    names = [field.canonical for field in fields]
+    names = [field.canonical for field in table]
     assert len(names) == len(set(names))
     assert set(names) == canonical(kind) - {"ref", "party", "modified_at"}
 
@@ -58,10 +61,10 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "fields"), SOURCES)
-def test_every_vendor_path_exists(kind: type[Record], fields: tuple[Field, ...]) -> None:
+@pytest.mark.parametrize(("kind", "table"), SOURCES)
+def test_every_vendor_path_exists(kind: type[Record], table: tuple[Field, ...]) -> None:
     """A path in Acumatica's table is a path in the source record."""
-    for field in fields:
+    for field in table:
         for path in field.vendor.split(" + "):
             here: object = kind
             for name in path.split("."):
@@ -83,11 +86,18 @@ def test_definitions_make_our_properties_only() -> None:
     for target in hubspot.TARGETS:
         found = hubspot.definitions(target)
         assert [one["name"] for one in found if one["hasUniqueValue"]] == [target.key.vendor]
-        own = (*target.fields, *target.notes)
+        own = (*target.fields, *target.receivables, *target.notes)
         assert {one["name"] for one in found[1:]} == {field.vendor for field in own if field.vendor.startswith("acumatica_")}
         assert {one["groupName"] for one in found} == {"acumatica_ar"}
         for one in found:
             assert ([option["value"] for option in one.get("options", [])] == ["true", "false"]) == (one["type"] == "bool")
+
+
+def test_every_sum_has_its_property() -> None:
+    """Each field of a roll-up is a property of the company, none of them one of its profile."""
+    assert [field.canonical for field in hubspot.COMPANY.receivables] == [field.name for field in fields(Rollup)]
+    profile = {field.vendor for field in hubspot.COMPANY.fields}
+    assert not profile & {field.vendor for field in hubspot.COMPANY.receivables}
 
 
 def test_key_is_tenant_and_note_id_in_lower_case() -> None:

@@ -33,6 +33,6 @@ def test_every_field_has_its_row() -> None:
     for target in hubspot.TARGETS:
         for definition in hubspot.definitions(target):
             assert f"| `{definition['name']}` |" in DOC
-        for field in target.fields:
+        for field in (*target.fields, *target.receivables):
             made = "yes" if field.vendor.startswith(hubspot.OURS) else ""
             assert f"| `{field.vendor}` | `{field.canonical}` | {field.kind} | {made} |" in DOC
