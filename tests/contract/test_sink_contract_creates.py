@@ -1,4 +1,6 @@
-"""What every sink inherits for records that have no unique key of ours: each is made once, whatever becomes of the call or the caller."""
+"""What every sink inherits for records that have no unique key of ours: each is made once, whatever becomes of the call or the caller.
+
+With many of them, and one that stands still in a call while another one takes over: tests/integration/test_sink_acumatica.py."""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 from unittest import mock
 
 import pytest
@@ -41,6 +43,8 @@ class Maker(Memory):
 
     def _answer(self, one: Resolved, ask: Ask) -> Answer:
         subject = one.wish.subject
+        if one.linked is not None:
+            return Written(one.linked, "known", linked=True)
         if self.made[subject]:
             return Written(subject[-4:], "created")
         if one.intent is not None:
@@ -121,12 +125,12 @@ def all_are(desk: Desk, complain: Callable[[], None], wishes: Sequence[Wish], ev
 
 def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
     """Of ten records the answer is lost, ten are made late, of one the call took no effect. All wait until no call can make them any more,
-    a newer wish too; each is made once. The intent counts how often it was tried."""
+    a newer wish too; each is made once. The intent counts how often it was tried. One whose link comes meanwhile waits no longer."""
     desk, maker = desk_of(stack, prefix, tmp_path), Maker()
-    wishes = [company(number, 1) for number in range(21)]
-    never, rest = wishes[20], wishes[:20]
+    wishes = [company(number, 1) for number in range(22)]
+    never, found, rest = wishes[20], wishes[21], wishes[:20]
     maker.fate = {wish.subject: maker.is_late if number % 2 else maker.answer_is_lost for number, wish in enumerate(rest)}
-    maker.fate[never.subject] = maker.no_effect
+    maker.fate |= {never.subject: maker.no_effect, found.subject: maker.no_effect}
     with sink_running(desk, maker) as complain:
         desk.send(*wishes)
         all_are(desk, complain, wishes, "waiting")
@@ -134,6 +138,8 @@ def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> No
         desk.send(company(20, 2, phone="2"))
         eventually(lambda: complain() or desk.audit()[never.subject]["waiting"] == 2)
         assert not maker.made[never.subject]
+        desk.send_link(found.subject, "hubspot:company:77", "hubspot")
+        all_are(desk, complain, [found], "written")
         for subject in maker.late:
             maker.take_effect(subject)
         maker.fate = {never.subject: maker.no_effect}
@@ -142,11 +148,14 @@ def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> No
         eventually(lambda: complain() or desk.audit()[never.subject]["waiting"] == 3)
         clock.ahead *= 2
         all_are(desk, complain, [never], "written")
-    assert maker.made == {wish.subject: 1 for wish in wishes}
+    assert +maker.made == {wish.subject: 1 for wish in (*rest, never)}
     assert maker.intents[never.subject] == 2
     audit, results = desk.audit(), desk.results()
-    assert all(audit[wish.subject] == {"waiting": 1, "released": 1, "written": 1} for wish in rest)
-    assert {(one.intent, one.target) for one in results.values()} == {(None, f"hubspot:company:{wish.subject[-4:]}") for wish in wishes}
+    assert all(audit[wish.subject] == {"waiting": 1, "released": 1, "written": 1} for wish in (*rest, found))
+    assert results.pop(found.subject).target == "hubspot:company:77"
+    assert {(one.intent, one.target) for one in results.values()} == {
+        (None, f"hubspot:company:{wish.subject[-4:]}") for wish in (*rest, never)
+    }
 
 
 def test_killed_around_the_call(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
@@ -164,32 +173,3 @@ def test_killed_around_the_call(stack, prefix: str, tmp_path, clock: Clock) -> N
         clock.ahead = timedelta(seconds=LONGEST)
         all_are(desk, complain, [before], "written")
     assert maker.made == {after.subject: 1, before.subject: 1}
-
-
-def test_a_zombie_makes_nothing_twice(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
-    """One stands still between its intent and its call; the next owner waits, finds what the call made then, and makes no other."""
-    desk, maker, wish = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1)
-    stopped, awake = Event(), Event()
-
-    def stand_still(subject: str) -> None:
-        stopped.set()
-        assert awake.wait(60)
-        maker.take_effect(subject)
-
-    maker.fate = {wish.subject: stand_still}
-    desk.send(wish)
-    zombie, told = Maker(), Event()
-    zombie.made, zombie.fate = maker.made, maker.fate
-    thread = Thread(target=run, args=(desk.settings, desk.wire, zombie, "here", told), daemon=True)
-    thread.start()
-    assert stopped.wait(60)
-    with sink_running(desk, maker) as complain:
-        all_are(desk, complain, [wish], "waiting")
-        awake.set()
-        eventually(lambda: maker.made[wish.subject])
-        told.set()
-        thread.join(30)
-        assert not thread.is_alive()
-        clock.ahead = timedelta(seconds=LONGEST)
-        all_are(desk, complain, [wish], "written")
-    assert maker.made == {wish.subject: 1}
