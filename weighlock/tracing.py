@@ -34,7 +34,7 @@ def way_of(settings: Settings, asked: str) -> list[Step]:
 
 
 def own_ref(wire: Wire, asked: str) -> str | None:
-    """See `way_of`; None where no topic knows it."""
+    """See `way_of`; of a record that is linked to none of Acumatica it is its own. None for a number that no topic knows."""
     try:
         ref = Ref.parse(asked)
     except ValueError:
@@ -44,7 +44,7 @@ def own_ref(wire: Wire, asked: str) -> str | None:
     key, partition = link_key(asked, "acumatica"), wire.partition(topics.LINKS, asked)
     links = [m for m in wire.read(topics.LINKS, [partition]) if m.key() == key.encode()]
     link = wire.decode(records.Link, links[-1]) if links else None
-    return link.peer if link else None
+    return link.peer if link else asked
 
 
 def _by_number(wire: Wire, number: str) -> str | None:
@@ -69,7 +69,8 @@ def _holder(wire: Wire, topic: topics.Topic, kind: type[records.Record], field: 
 
 def _steps(wire: Wire, topic: topics.Topic, ref: str) -> Iterator[Step]:
     kind: type[records.Record] = records.Record.kinds[topic.record or ""]
-    for message in wire.read(topic, [wire.partition(topic, ref)]):
+    partitions = None if topic.partition_by == "party" else [wire.partition(topic, ref)]  # whose it is, only the record says
+    for message in wire.read(topic, partitions):
         key = (message.key() or b"").decode(errors="replace")
         if key == ref or (topic is topics.LINKS and key.startswith(ref + "|")):
             yield _step(wire, topic, message, kind)
@@ -106,7 +107,8 @@ def _tell(record: records.Record) -> tuple[str, str]:
             return "wished", f"{record.object}/{record.facet} version {record.version}, {len(record.properties)} properties"
         case records.Result():
             facets = ", ".join(f"{name}: {state.outcome} version {state.version}" for name, state in record.facets.items())
-            return "ledger", f"{record.target or 'no target yet'}; {facets}"
+            making = f"; being made since {record.intent.partition(' ')[0]}" if record.intent else ""
+            return "ledger", f"{record.target or 'no target yet'}; {facets}{making}"
         case records.Waiting():
             return "waits", f"for {record.waits_for} since {record.since.isoformat(timespec='seconds')}"
         case records.Link():
@@ -115,7 +117,7 @@ def _tell(record: records.Record) -> tuple[str, str]:
             return record.event, "; ".join(part for part in (record.target, record.detail) if part)
         case records.DeadLetter():
             return "dead letter", f"{record.stage}: {record.reason}"
-    return (f"read ({record.change})", "") if isinstance(record, sources.AcumaticaRow) else ("normalised", "")
+    return (f"read ({record.change})", "") if isinstance(record, sources.AcumaticaRow | sources.SourceHubspotDeal) else ("normalised", "")
 
 
 def _called(record: records.Record | None) -> str:
@@ -127,6 +129,10 @@ def _called(record: records.Record | None) -> str:
             return f"{record.ContactID} {record.DisplayName} of {record.BusinessAccount}"
         case sources.AcumaticaDocument():
             return f"{record.DocType} {record.RefNbr} of {record.AcctCD}: {record.CuryDocBal} {record.CuryID} open"
+        case sources.SourceHubspotDeal():
+            return f"{record.dealname} in {record.stage_label or record.dealstage}"
+        case entities.Deal():
+            return f"{record.name} of {record.party}"
         case entities.Customer():
             return f"{record.code} {record.name}"
         case entities.Contact():

@@ -61,6 +61,9 @@ def test_a_won_deal_becomes_a_customer(stack: Broker, tmp_path: Path) -> None:
         assert f"may be this company already: customer {like['CustomerID']} (Bolt Ltd" in letters[f"hubspot:company:{bolt}"]
         assert any("no company is associated with the deal" in reason for reason in letters.values())
         assert len(letters) == 2
+        told = system.command("trace", f"hubspot:deal:{first}").stdout
+        for word in ("read (", "First in Closed Won", "normalised", f"First of hubspot:company:{acme}"):
+            assert word in " ".join(told.split()), told
         system.agree()
         assert len(customers(system)) == 2
         assert system.erp.get("/calls")["sessions"]["most"] == 1  # the source and the sink share a seat
