@@ -81,6 +81,12 @@ class Documents:
                 self._sizes[entity] = max(min(SMALLEST_PAGE, walk.size), walk.size // 2)
             raise
 
+    def way(self) -> str:
+        """How they would be read now, for people. Raises what refuses both ways."""
+        if self._feed == "off":
+            return "no invoices and payments (acumatica.feed is off)"
+        return f"invoices and payments from the {'feeds' if isinstance(self._chosen(), Dac) else 'forms, one by one'}"
+
     def _chosen(self) -> Dac | Forms:
         """The feeds, or the forms where the setting says so, or where the feeds are refused and it leaves that to us."""
         dac = Dac(self._client)

@@ -95,15 +95,17 @@ def setup_hubspot(settings: Settings, *, dry_run: bool) -> list[Step]:
 
 
 def probe_acumatica(settings: Settings) -> str:
-    """Sign in, check the pinned version, sign out."""
+    """Sign in, check the pinned version and how documents can be read, sign out."""
+    from producers.acumatica_documents import Documents
     from weighlock.clients.acumatica import Acumatica
 
     client = Acumatica.of(settings)
     try:
         client.check()
+        documents = Documents(settings.need_acumatica(), client).way()
     finally:
         client.close()
-    return f"{settings.need_acumatica().endpoint} {settings.need_acumatica().version} at {settings.need_acumatica().url}"
+    return f"{settings.need_acumatica().endpoint} {settings.need_acumatica().version} at {settings.need_acumatica().url}; {documents}"
 
 
 def probe_hubspot(settings: Settings) -> str:

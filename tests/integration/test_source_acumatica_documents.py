@@ -12,7 +12,7 @@ from tests.contract.books_kit import behind, behind_in_forms, kept
 from tests.harness.system import eventually
 from tests.integration.source_lab import Lab, lab
 
-BOOKS = ("--customers", "20", "--contacts", "40", "--invoices", "120", "--set", "application_bumps_invoice=false")
+BOOKS = ("--customers", "10", "--contacts", "20", "--invoices", "60", "--set", "application_bumps_invoice=false")
 
 
 def settled(made: Lab, forms: bool = False) -> None:
@@ -39,7 +39,7 @@ def work(made: Lab) -> None:
 
 def test_the_books_are_on_the_topics(stack: Brokers, prefix: str, tmp_path: Path) -> None:
     """First everything, then each change, by the feeds; then by the forms from where the feeds were; every partition hears of the day."""
-    with lab(stack, prefix, tmp_path, *BOOKS) as made:
+    with lab(stack, prefix, tmp_path, *BOOKS, page_size=50) as made:
         feeds = made.worker("feeds", feed="auto")
         feeds.start()
         settled(made)

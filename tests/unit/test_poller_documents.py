@@ -286,3 +286,19 @@ def test_contacts_that_change_while_invoices_are_read(tmp_path: Path) -> None:
         made.edit(entity="customer", key=firm["id"], fields={"CustomerID": "RENAMED"})
         told = {change.key: change.record for page in pages for change in page.changes}
         assert told[f"acumatica:invoice:{document.note_id}"].contact == f"acumatica:contact:{person['id']}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("feed", "odata", "words"),
+    [
+        ("auto", "allowed", "from the feeds"),
+        ("auto", "absent", "from the forms"),
+        ("contract", "allowed", "from the forms"),
+        ("off", "allowed", "off"),
+    ],
+)
+def test_a_check_says_how(tmp_path: Path, feed: str, odata: str, words: str) -> None:
+    """`weighlock check` tells how documents would be read now."""
+    with reading(tmp_path, {"feed": feed}, odata=odata) as reader:
+        reader.made.source._check()
+        assert words in reader.made.source._documents.way()
