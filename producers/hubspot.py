@@ -64,6 +64,10 @@ class HubSpotSource:
         #: By id, when it was changed last of what was published, as far back as the overlap reaches.
         self._seen: dict[str, datetime] = {}
 
+    def check(self) -> None:
+        """The token may read pipelines, and the stages of the settings are there; else `AuthError` or `ConfigError`."""
+        self._learn_stages(self._clock())
+
     def close(self) -> None:
         self._forget()
 

@@ -117,6 +117,10 @@ def probe_hubspot(settings: Settings) -> str:
         target.check()
     finally:
         target.close()
+    if settings.deals is not None:
+        from producers.hubspot import HubSpotSource
+
+        HubSpotSource(settings).check()
     return f"portal and properties at {settings.need_hubspot().url}"
 
 

@@ -1,27 +1,23 @@
 """What every sink inherits for records that have no unique key of ours: each is made once, whatever becomes of the call or the caller.
 
-With many of them, and one that stands still in a call while another one takes over: tests/integration/test_sink_acumatica.py."""
+With many of them, killed, and standing still in a call while another one takes over: tests/integration/test_sink_acumatica.py."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from threading import Event
-from unittest import mock
 
 import pytest
 
 from schemas import records
 from schemas.records import Wish
 from sinks import intents
-from sinks.base import Sink, run
 from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, Written
 from tests.contract.sink_memory import Memory
 from tests.integration.sink_kit import Desk, company, eventually, sink_running
-from weighlock.errors import AuthError, TransientError
+from weighlock.errors import TransientError
 
 LONGEST = 660.0
 
@@ -74,13 +70,6 @@ class Maker(Memory):
     def no_effect(self, subject: str) -> None:
         raise TransientError("no answer", ambiguous=True)
 
-    def dies_after(self, subject: str) -> None:
-        self.take_effect(subject)
-        raise AuthError("killed after the call")
-
-    def dies_before(self, subject: str) -> None:
-        raise AuthError("killed before the call")
-
 
 class Clock:
     """The intents' clock, which only goes on when it is told to."""
@@ -97,17 +86,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(intents, "now", found)
     return found
-
-
-@contextmanager
-def nothing_more_is_said() -> Iterator[None]:
-    """A sink that ends in here says nothing more to anybody, as after kill -9."""
-    dead: list[Sink] = []
-    with mock.patch.object(Sink, "close", lambda sink: dead.append(sink)):
-        yield
-    for sink in dead:
-        sink.again._due.clear()
-        sink.close()
 
 
 def desk_of(stack, prefix: str, folder) -> Desk:  # type: ignore[no-untyped-def]
@@ -156,20 +134,3 @@ def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> No
     assert {(one.intent, one.target) for one in results.values()} == {
         (None, f"hubspot:company:{wish.subject[-4:]}") for wish in (*rest, never)
     }
-
-
-def test_killed_around_the_call(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]
-    """Killed after the call: the next owner finds what was made. Killed before it: the next one waits, and makes it."""
-    desk, maker, after, before = desk_of(stack, prefix, tmp_path), Maker(), company(1, 1), company(2, 1)
-    maker.fate = {after.subject: maker.dies_after, before.subject: maker.dies_before}
-    for wish in (after, before):
-        desk.send(wish)
-        with nothing_more_is_said(), pytest.raises(AuthError):
-            run(desk.settings, desk.wire, maker, "here", Event())
-    with sink_running(desk, maker) as complain:
-        all_are(desk, complain, [after], "written")
-        all_are(desk, complain, [before], "waiting")
-        assert maker.made == {after.subject: 1}
-        clock.ahead = timedelta(seconds=LONGEST)
-        all_are(desk, complain, [before], "written")
-    assert maker.made == {after.subject: 1, before.subject: 1}
