@@ -38,7 +38,7 @@ class Accounts:
 
     def customer(self, party: str, told: AccountCustomer, clock: datetime) -> tuple[Account, bool]:
         """Whether something is to be said of it: it is not as it was before, or this is the same once more after a crash."""
-        account = self._account(party)
+        account = self.account(party)
         before = account.customer
         if before is not None and told.version < before.version:
             return self._keep(party, account, clock), False
@@ -50,7 +50,7 @@ class Accounts:
         place = self._get(ref.encode()).place or DocumentPlace()
         if version < place.version:
             self._put(ref.encode(), Receivables(place=place))
-            return self._keep(party, self._account(party), clock), False
+            return self._keep(party, self.account(party), clock), False
         bucket = place.bucket or f"{document.date:%Y-%m}-{crc32(ref.encode()) % SLICES}"
         self._put(ref.encode(), Receivables(place=DocumentPlace(party=party, bucket=bucket)))
         if document.kind in BILLED and document.balance and document.due is not None and document.due >= self.today(clock):
@@ -79,7 +79,7 @@ class Accounts:
         self._put(DAYS_KEY, Receivables(days=days))
         since = days[max(0, days.index(day) - 1)]
         parties = sorted({party for key in _due_keys(since, day) for party in self._get(key).parties})
-        return [(party, self._keep(party, self._account(party), clock)) for party in parties]
+        return [(party, self._keep(party, self.account(party), clock)) for party in parties]
 
     def today(self, clock: datetime) -> date:
         """The day as of which is summed: the last that was told, or the day that has begun everywhere on earth, if that one is later."""
@@ -97,7 +97,7 @@ class Accounts:
         if newest:
             entries[entry.ref] = entry
         self._put(key, Receivables(bucket=list(entries.values())))
-        account = self._account(party)
+        account = self.account(party)
         own = sums(bucket, (one.document for one in entries.values() if one.document is not None))
         buckets = {one.bucket: one for one in account.buckets} | {bucket: own}
         return self._keep(party, account.model_copy(update={"buckets": list(buckets.values())}), clock), newest
@@ -111,7 +111,7 @@ class Accounts:
         for key in _due_keys(since, until):
             self.table.pop(key, None)
 
-    def _account(self, party: str) -> Account:
+    def account(self, party: str) -> Account:
         return self._get(party.encode()).account or Account()
 
     def _keep(self, party: str, account: Account, clock: datetime) -> Account:

@@ -63,6 +63,8 @@ def _wish(target: Target, arrival: Arrival, context: Context, references: list[R
 
 
 def _matches(target: Target, record: Record) -> list[Match]:
+    if target.match is None:
+        return []
     property_, canonical = target.match
     value = getattr(record, canonical)
     return [] if value is None else [Match(property=property_, value=value)]

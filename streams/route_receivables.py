@@ -18,7 +18,8 @@ from schemas.topics import UPSERTS_HUBSPOT
 from streams.contract import Arrival, Context, Outputs
 from streams.mappings import hubspot
 from streams.normalise import said
-from streams.receivables import rollup
+from streams.receivables import BILLED, rollup
+from streams.route_invoices import copied
 from weighlock.errors import RejectedError
 from weighlock.kafka.wire import Outgoing
 
@@ -34,15 +35,20 @@ def customer_told(arrival: Arrival, context: Context) -> Outputs:
 
 
 def document(arrival: Arrival, context: Context) -> Outputs:
-    """An invoice, memo, payment or write-off is booked, a tombstone takes it out; the customer's receivables as they are then."""
+    """An invoice, memo, payment or write-off is booked, a tombstone takes it out; the customer's receivables as they are then. Of what is
+    billed there is a copy in HubSpot too. `RejectedError` for a value that HubSpot cannot hold."""
     version, clock = version_of(arrival.passage), context.clock()
     today = context.accounts.today(clock)
     if arrival.record is None:
         left = context.accounts.gone(arrival.key, version, clock)
         return [] if left is None else _wishes(*left, today, arrival, context)
     record: Invoice | Payment = arrival.record
+    copy: Outputs = []
+    if isinstance(record, Invoice) and record.kind in BILLED:  # before it is booked, for a dead letter changes nothing
+        copy = copied(record, arrival.passage, version, context)
     account, newest = context.accounts.put(record.party, record.ref, version, _booked(record), clock)
-    return [*_wishes(record.party, account, today, arrival, context), *_audits(record, account, newest, arrival)]
+    outputs = [*_wishes(record.party, account, today, arrival, context), *(copy if newest else ())]
+    return outputs + _audits(record, account, newest, arrival)
 
 
 def day(arrival: Arrival, context: Context) -> Outputs:
@@ -104,16 +110,20 @@ def _wishes(party: str, account: Account, today: date, arrival: Arrival, context
 
 
 def _audits(record: Invoice | Payment, account: Account, newest: bool, arrival: Arrival) -> Outputs:
-    """How the document's way ends, for it is in nobody's wish by itself; and what a person may want to know of it."""
+    """How the document's way ends where it has no record of its own in HubSpot; and what a person may want to know of it."""
     if not newest:
         return [said(STAGE, "superseded", record.ref, arrival.passage, "a newer version is in the receivables already")]
     customer = account.customer
-    if customer is None or not customer.known:
-        told = f"booked; the receivables wait for customer {record.party}, which is not known"
-        return [said(STAGE, "counted", record.ref, arrival.passage, told)]
-    counted = said(STAGE, "counted", record.ref, arrival.passage, f"in the receivables of {record.party}")
-    if customer.currency is None or customer.currency == record.currency:
-        return [counted]
-    name = f"{record.kind.replace('_', ' ')} {record.number}"
-    told = f"{name} is in {record.currency}, its customer's currency is {customer.currency}: it is told in acumatica_other_currencies"
-    return [counted, said(STAGE, "noted", record.ref, arrival.passage, f"{told} and is not in the balance")]
+    known = customer is not None and customer.known
+    waits = f"booked; the receivables wait for customer {record.party}, which is not known"
+    found = []
+    if record.kind not in BILLED:
+        told = f"in the receivables of {record.party}" if known else waits
+        found.append(said(STAGE, "counted", record.ref, arrival.passage, told))
+    elif not known:
+        found.append(said(STAGE, "noted", record.ref, arrival.passage, waits))
+    if customer is not None and known and customer.currency not in (None, record.currency):
+        told = f"{record.kind.replace('_', ' ')} {record.number} is in {record.currency}, its customer's currency is {customer.currency}"
+        told += ": it is told in acumatica_other_currencies and is not in the balance"
+        found.append(said(STAGE, "noted", record.ref, arrival.passage, told))
+    return found

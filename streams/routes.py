@@ -2,7 +2,7 @@
 
     source.acumatica.customer --normalise--> normalized.customer --route--> upserts.hubspot   (company)
     source.acumatica.contact  --normalise--> normalized.contact  --route--> upserts.hubspot   (contact)
-    source.acumatica.invoice  --normalise--> normalized.invoice  --route--> upserts.hubspot   (the company's receivables)
+    source.acumatica.invoice  --normalise--> normalized.invoice  --route--> upserts.hubspot   (the company's receivables; invoice)
     source.acumatica.payment  --normalise--> normalized.payment  --route--> upserts.hubspot   (the same)
     source.acumatica.day                                         --route--> upserts.hubspot   (the same, for what is overdue now)
     source.hubspot.deal       --normalise--> normalized.deal     --route--> upserts.acumatica (customer, where deals are switched on)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from schemas.records import Record
 from schemas.refs import Ref
 from streams.mappings.table import Field, plain, text, value_at, within
 
@@ -21,7 +20,7 @@ OURS = "acumatica_"
 #: The longest text of any property (facts/hubspot.md §14.1).
 LONGEST = 65_536
 TEXT, PHONE, NUMBER, BOOL = "string/text", "string/phonenumber", "number/number", "bool/booleancheckbox"
-DATE, LINES = "date/date", "string/textarea"
+DATE, MOMENT, LINES, SELECT = "date/date", "datetime/date", "string/textarea", "enumeration/select"
 
 
 def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
@@ -30,18 +29,18 @@ def _row(property_: str, canonical: str, label: str, kind: str = TEXT) -> Field:
 
 @dataclass(frozen=True)
 class Target:
-    """One object of HubSpot: our unique property in it, by what a record that was there before may be found (property, canonical field),
-    its properties, those of its facet `receivables` (from streams/receivables.py's Rollup), and `notes`: properties that the sink keeps for
-    itself (sinks/hubspot_companions.py)."""
+    """One object of HubSpot: our unique property in it, by what a record that was there before may be found (property, canonical field;
+    None: by nothing), its properties, those of its facet `receivables` (from streams/receivables.py's Rollup), and `notes`: properties that
+    the sink keeps for itself (sinks/hubspot_companions.py)."""
 
     object: str
     key: Field
-    match: tuple[str, str]
+    match: tuple[str, str] | None
     fields: tuple[Field, ...]
     notes: tuple[Field, ...] = ()
     receivables: tuple[Field, ...] = ()
 
-    def properties(self, record: Record) -> dict[str, str | None]:
+    def properties(self, record: Any) -> dict[str, str | None]:
         """Every property we own, as text. `RejectedError` naming the one that HubSpot cannot hold."""
         return texts(self.fields, record)
 
@@ -112,7 +111,48 @@ CONTACT = Target(
     (_row("acumatica_company_before", "", "Company before Acumatica"),),
 )
 
-TARGETS: tuple[Target, ...] = (COMPANY, CONTACT)
+#: Of an InvoiceCopy (streams/copies.py): what is computed from it or read-only in HubSpot, such as its own balance due, is not written.
+INVOICE = Target(
+    "invoice",
+    _row("acumatica_invoice_key", "ref", "Acumatica invoice key"),
+    None,
+    (
+        _row("hs_number", "number", "Invoice number"),
+        _row("hs_currency", "currency", "Currency", SELECT),
+        _row("hs_invoice_billable", "billable", "Billable invoice", BOOL),
+        _row("hs_invoice_status", "status", "Invoice status", SELECT),
+        _row("hs_invoice_date", "date", "Invoice date", MOMENT),
+        _row("hs_due_date", "due", "Due date", MOMENT),
+        _row("hs_amount_billed", "total", "Amount billed", NUMBER),
+        _row("hs_purchase_order_number", "po_number", "Purchase order number"),
+        _row("hs_comments", "description", "Comments", LINES),
+        _row("acumatica_open_balance", "balance", "Acumatica open balance", NUMBER),
+        _row("acumatica_tax_total", "tax", "Acumatica tax total", NUMBER),
+        _row("acumatica_document_type", "kind", "Acumatica document type"),
+        _row("acumatica_document_status", "erp_status", "Acumatica document status"),
+        _row("acumatica_terms", "terms", "Acumatica terms"),
+        _row("acumatica_payments", "payments", "Acumatica payments", LINES),
+    ),
+)
+
+#: Of a LineCopy.
+LINE = Target(
+    "line_item",
+    _row("acumatica_line_key", "key", "Acumatica line key"),
+    None,
+    (
+        _row("name", "name", "Name"),
+        _row("description", "description", "Description", LINES),
+        _row("hs_sku", "item", "SKU"),
+        _row("quantity", "quantity", "Quantity", NUMBER),
+        _row("price", "price", "Unit price", NUMBER),
+        _row("discount", "discount", "Unit discount", NUMBER),
+        _row("hs_line_item_currency_code", "currency", "Currency", SELECT),
+    ),
+)
+
+#: The portal must have the first two; without the others it gets no invoices (sinks/hubspot_scope.py).
+TARGETS: tuple[Target, ...] = (COMPANY, CONTACT, INVOICE, LINE)
 
 
 def key_value(tenant: str, ref: str) -> str:
