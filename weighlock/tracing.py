@@ -29,7 +29,8 @@ def way_of(settings: Settings, asked: str) -> list[Step]:
     ref = own_ref(wire, asked)
     if ref is None:
         return []
-    found = [step for topic in topics.TOPICS if topic.record for step in _steps(wire, topic, ref)]
+    told = [topic for topic in topics.TOPICS if topic not in topics.CHANGELOGS]  # the engine's state is no step of a record's way
+    found = [step for topic in told for step in _steps(wire, topic, ref)]
     return sorted(found, key=lambda step: step["at"])
 
 
