@@ -28,6 +28,7 @@ FRUITLESS = 3
 class AcumaticaTarget(TakesAll):
     system = "acumatica"
     objects: tuple[str, ...] = (KIND,)
+    batch = 20  # two calls each, of some a minute
 
     def __init__(self, settings: Settings, client: AcumaticaWrites | None = None) -> None:
         self._client = client or AcumaticaWrites.of(settings)

@@ -65,14 +65,17 @@ class Candidates:
 
     def refusal(self, wish: Wish, rows: Sequence[Row]) -> RejectedError:
         """A person decides: the sentence says how."""
-        told = []
-        for row in rows:
-            owner = self._claims(KIND, str(row["id"]).lower(), Ref.parse(wish.subject).system)
-            told.append(described(row) + (f", which is {owner}'s" if owner else ""))
+        owners = {str(row["id"]).lower(): self._claims(KIND, str(row["id"]).lower(), Ref.parse(wish.subject).system) for row in rows}
+        told = [described(row) + (f", which is {owner}'s" if (owner := owners[str(row["id"]).lower()]) else "") for row in rows]
+        free = [id for id, owner in owners.items() if owner is None]
+        if free:
+            how = f"link it with `weighlock links set {Ref('acumatica', KIND, free[0])} {wish.subject}`"
+        else:
+            how = f"merge this company with {' or '.join(sorted({owner for owner in owners.values() if owner}))} in HubSpot"
+        else_ = f"if not, make the customer by hand, with {wish.key_value} in {wish.key_property}"
         count = "a customer" if len(rows) == 1 else f"{len(rows)} customers"
-        candidates = tuple(str(Ref("acumatica", KIND, str(row["id"]).lower())) for row in rows)
-        how = f"link it with `weighlock links set {candidates[0]} {wish.subject}`, or give the company another name"
-        return RejectedError(f"{count} of Acumatica may be this company already: {'; '.join(told)}. If so, {how}", candidates=candidates)
+        reason = f"{count} of Acumatica may be this company already: {'; '.join(told)}. If so, {how}; {else_}"
+        return RejectedError(reason, candidates=tuple(str(Ref("acumatica", KIND, id)) for id in owners))
 
     def _rows(self, terms: Iterable[str], *more: str) -> list[Row]:
         found: list[Row] = []

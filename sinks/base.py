@@ -66,7 +66,7 @@ class Sink:
     and wait() only, never in an open transaction."""
 
     def __init__(self, settings: Settings, wire: Wire, target: Target, member: str, stop: Event) -> None:
-        self.wire, self.target, self.stop, self.batch = wire, target, stop, BATCH
+        self.wire, self.target, self.stop, self.batch = wire, target, stop, min(BATCH, target.batch)
         self.upserts = by_name(f"upserts.{target.system}")
         self.attempts = Attempts(settings.attempts)
         self.links, self.again = Links(wire), Again(wire, self.upserts)

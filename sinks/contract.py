@@ -101,13 +101,15 @@ class Claims(Protocol):
 class Target(Protocol):
     """One system that is written to. `objects` are the kinds of wishes that it takes.
 
-    `longest_call`: a call without an answer may still take effect so many seconds later.
+    `longest_call`: a call without an answer may still take effect so many seconds later. `batch`: of more wishes than that at a time the
+    first ones would wait too long for their results to be recorded.
     `changes` grows whenever something else is left out than before.
     """
 
     system: str
     objects: tuple[str, ...]
     longest_call: float
+    batch: int
 
     @property
     def changes(self) -> int: ...

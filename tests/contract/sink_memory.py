@@ -17,7 +17,7 @@ class Memory:
     """A target that holds what it was asked to; `trouble` may raise or refuse, for each batch. `out` says why an object, or what has a
     value, is left out; whoever changes it adds to `changes`. `lost` says so for objects, and only a call shows it."""
 
-    system, objects, longest_call, changes = "hubspot", ("company", "contact"), 60.0, 0
+    system, objects, longest_call, batch, changes = "hubspot", ("company", "contact"), 60.0, 2000, 0
 
     def __init__(self) -> None:
         self.held: dict[str, Resolved] = {}

@@ -119,6 +119,9 @@ def test_look_alikes_are_listed(desk: Desk) -> None:
     assert "3 customers of Acumatica may be this company already" in error.reason
     assert "which is hubspot:company:77's" in error.reason
     assert "weighlock links set acumatica:customer:" in error.reason
+    assert "make the customer by hand, with hubspot:company:1 in AccountRef" in error.reason
+    desk.owners = dict.fromkeys((name, mail, site), "hubspot:company:77")
+    assert "merge this company with hubspot:company:77 in HubSpot" in refused(desk.one(wish)).reason
     assert desk.created == []
 
 

@@ -95,7 +95,9 @@ class Town(Desk):
     def target(self, name: str = "grant") -> AcumaticaTarget:
         given = self.settings.need_acumatica()
         tokens = FileTokenStore(self.settings.state / f"{name}.sealed")
-        return AcumaticaTarget(self.settings, AcumaticaWrites(given, tokens, self.line, Budget(100_000)))
+        found = AcumaticaTarget(self.settings, AcumaticaWrites(given, tokens, self.line, Budget(100_000)))
+        found.batch = 2000  # as much in flight as can be
+        return found
 
     def send(self, *wishes: Wish, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
         for wish in wishes:
