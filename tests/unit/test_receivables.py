@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -258,13 +257,3 @@ def test_old_lists_of_what_is_due_are_dropped() -> None:
     for number in range(50):
         new_day(stages, date(2026, 3, 10) + timedelta(days=number))
     assert [key for key in table.store if key.startswith(b"due|")] == []
-
-
-def test_no_schema_has_a_float() -> None:
-    """No record of ours can hold a float: amounts are decimals."""
-    schemas = Path(__file__).parents[2] / "schemas" / "avro"
-    files = [*schemas.glob("*.avsc"), *schemas.glob("released/*.avsc")]
-    assert len(files) > 30
-    for path in files:
-        assert '"float"' not in path.read_text(), path.name
-        assert '"double"' not in path.read_text(), path.name
