@@ -164,7 +164,7 @@ class Sink:
         else:
             there = [one.ref for one in arrivals if one.system == self.target.system and one.peer is not None]
             lane.watch.release(there)
-            lane.watch.complete(there)
+            lane.watch.came(there)
             for one in arrivals:
                 lane.watch.contest(one.ref, one.peer)
                 lane.watch.follow(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +37,7 @@ class Calls:
         self.loop, self.portions = loop, portions
         self._patience = PATIENCE
         self._calling: list[Wish] = []
+        self._made: dict[str, str] = {}  # by subject: the ids of what was written in this turn
         self._tried: dict[str, int] = {}  # by subject: so many times somebody tried to make it before this turn
         self._open: dict[str, Intent] = {}  # by subject: the intents whose call had no answer
 
@@ -43,7 +45,7 @@ class Calls:
         """Afterwards the portions' entries say what became of each wish. What is raised (`Moved`, `GivenUp`, ours): nothing is known."""
         todo = [(portion, one, verdict) for portion in self.portions for one, verdict in portion.todo]
         try:
-            for round_ in _rounds(todo):
+            for round_ in self._rounds(todo):
                 self._write(round_)
         except (Moved, KafkaException, GivenUp, TransientError):
             for portion in self.portions:
@@ -104,6 +106,7 @@ class Calls:
 
     def _write(self, todo: Sequence[Todo]) -> None:
         """No subject twice in `todo`."""
+        todo = [now for portion, one, verdict in todo if (now := self._now(portion, one, verdict)) is not None]
         wanted = [portion.lane.resolved(one, verdict) for portion, one, verdict in todo]
         self._open |= {one.wish.subject: one.intent for one in wanted if one.intent is not None}
         self._tried |= {subject: intent.count for subject, intent in self._open.items()}
@@ -126,9 +129,31 @@ class Calls:
             if isinstance(answer, Gone):
                 portion.lane.watch.make_again(one.wish, entries)
                 continue
-            if not answer.linked and portion.lane.link_is_new(one.wish, answer):
+            is_told = answer.linked or (one.wish.further and one.wish.subject in self._made)
+            if not is_told and portion.lane.link_is_new(one.wish, answer):
                 entries.link(one.wish, answer)
+            self._made[one.wish.subject] = answer.id
             entries.written(one, verdict, answer)
+
+    def _now(self, portion: Portion, one: Received, verdict: Verdict) -> Todo | None:
+        """What refers to a record that was made in this turn."""
+        if not verdict.pending and not any(ref in self._made for ref in verdict.absent):
+            return portion, one, verdict
+        verdict = portion.lane.judge_again(one, self._made, portion.entries)
+        return None if portion.lane.ends(one, verdict, portion.entries) else (portion, one, verdict)
+
+    def _rounds(self, todo: Sequence[Todo]) -> list[list[Todo]]:
+        """Object by object, for one may refer to what is made before it; what adds to a record comes after what makes it. No subject twice
+        in one."""
+        objects = self.loop.target.objects
+        rounds: dict[tuple[int, bool, int], list[Todo]] = {}
+        seen: Counter[tuple[str, bool]] = Counter()
+        for one in todo:
+            wish = one[1].wish
+            place = (objects.index(wish.object), wish.further, seen[wish.subject, wish.further])
+            seen[wish.subject, wish.further] += 1
+            rounds.setdefault(place, []).append(one)
+        return [rounds[place] for place in sorted(rounds)]
 
     def _write_group(self, group: Sequence[Resolved]) -> dict[str, Answer]:
         self._patience = PATIENCE if len(group) > 1 else 1
@@ -146,15 +171,3 @@ class Calls:
         self.loop.wait(seconds, why)
         if not all(portion.lane.live for portion in self.portions):
             raise Moved("a partition was given away while we waited")
-
-
-def _rounds(todo: Sequence[Todo]) -> list[list[Todo]]:
-    """No subject twice in one: facets of one record go one after the other."""
-    rounds: list[dict[str, Todo]] = []
-    for one in todo:
-        subject = one[1].wish.subject
-        place = next((round_ for round_ in rounds if subject not in round_), None)
-        if place is None:
-            rounds.append(place := {})
-        place[subject] = one
-    return [list(round_.values()) for round_ in rounds]

@@ -41,6 +41,11 @@ class Resolved:
         """It adds to a record that another facet makes."""
         return self.wish.further
 
+    @property
+    def itself(self) -> str | None:
+        """The record that a further facet adds to."""
+        return next((self.references[one.name] for one in self.wish.references if one.ref == self.wish.subject), None)
+
 
 @dataclass(frozen=True)
 class Written:

@@ -58,9 +58,7 @@ class Lines:
         """Made or changed by key, associated, and those that are lines of it no more archived. What people added stays."""
         if not wishes:
             return {}
-        invoices = {
-            one.wish.subject: next(one.references[it.name] for it in one.wish.references if it.ref == one.wish.subject) for one in wishes
-        }
+        invoices = {one.wish.subject: one.itself or "" for one in wishes}
         lines = self._upsert(wishes)
         pairs = {
             (invoices[one.wish.subject], item.id): one.wish

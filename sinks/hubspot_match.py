@@ -238,7 +238,7 @@ class Matcher:
 
 
 def _made(one: Resolved) -> str:
-    return one.written or one.linked or ""
+    return one.written or one.linked or one.itself or ""
 
 
 def _fitting(domains: Sequence[str]) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -230,19 +230,30 @@ class Lane:
             left_out = self.loop.target.left_out(one.wish.object, one.wish)
             if left_out is None and one.wish.subject not in writing:
                 left_out = entries.with_what_is_left_out(one.wish)
-            verdict = self.ledger.judge(one, self.resolve, left_out)
-            if verdict.fate is Fate.WRITE:
-                todo.append((one, verdict))
+            verdict = self.ledger.judge(one, self.resolve, left_out, writing)
+            if self.ends(one, verdict, entries):
+                continue
+            todo.append((one, verdict))
+            if not one.wish.further:
                 writing.add(one.wish.subject)
-            elif verdict.fate is Fate.SUPERSEDED:
-                entries.audit(one.wish, "superseded", "a newer one was here before")
-            elif verdict.fate is Fate.UNCHANGED:
-                entries.unchanged(one, verdict.hash)
-            elif verdict.reason is not None:
-                entries.left_out(one, verdict.reason)
-            elif verdict.missing is not None:
-                entries.waits(one.wish, verdict.missing)
         return todo
+
+    def ends(self, one: Received, verdict: Verdict, entries: Entries) -> bool:
+        """There is nothing to be called for: the entries say why."""
+        if verdict.fate is Fate.SUPERSEDED:
+            entries.audit(one.wish, "superseded", "a newer one was here before")
+        elif verdict.fate is Fate.UNCHANGED:
+            entries.unchanged(one, verdict.hash)
+        elif verdict.reason is not None:
+            entries.left_out(one, verdict.reason)
+        elif verdict.missing is not None:
+            entries.waits(one.wish, verdict.missing)
+        return verdict.fate is not Fate.WRITE
+
+    def judge_again(self, one: Received, made: Mapping[str, str], entries: Entries) -> Verdict:
+        """With what was made since, by ref."""
+        left_out = self.loop.target.left_out(one.wish.object, one.wish) or entries.with_what_is_left_out(one.wish)
+        return self.ledger.judge(one, lambda ref: made.get(ref) or self.resolve(ref), left_out)
 
     def resolve(self, ref: str) -> str | None:
         peer = self.loop.links.peer(ref, self.system)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -49,7 +49,7 @@ class Verdict:
     """`references`: the target's id for each name; `missing`: the ref whose link is not there (WAITING); `hash` is of what to write.
 
     `absent`: refs of optional references that are not there; `arrived`: the names of those that have come since, where all else is written;
-    `reason`: why it is LEFT_OUT.
+    `reason`: why it is LEFT_OUT; `pending`: it adds to a record that is being made, and is to be judged again when that is there.
     """
 
     fate: Fate
@@ -59,6 +59,7 @@ class Verdict:
     absent: tuple[str, ...] = ()
     arrived: frozenset[str] = frozenset()
     reason: str | None = None
+    pending: bool = False
 
 
 def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
@@ -152,10 +153,14 @@ class Ledger:
         subject = self._by_target.get(target)
         return subject if subject is not None and self.results[subject].target == target else None
 
-    def judge(self, received: Received, resolve: Callable[[str], str | None], left_out: str | None = None) -> Verdict:
+    def judge(
+        self, received: Received, resolve: Callable[[str], str | None], left_out: str | None = None, coming: Collection[str] = ()
+    ) -> Verdict:
         """What is to be done about this wish. `resolve` gives the target's id for a ref, None while there is no link; `left_out`: why the
-        target cannot hold it at the moment."""
+        target cannot hold it at the moment; `coming`: the subjects whose records are being made."""
         verdict, state = self._judge(received, resolve), self.state(*received.facet)
+        if verdict.missing == received.wish.subject and verdict.missing in coming:
+            verdict = Verdict(Fate.WRITE, pending=True)
         if left_out is None or verdict.fate not in (Fate.WRITE, Fate.WAITING):
             return verdict
         if state is not None and state.outcome == LEFT_OUT and state.version == received.wish.version:

@@ -13,11 +13,14 @@ from schemas.refs import Ref
 from sinks.entries import Entries
 from sinks.ledger import LEFT_OUT, Ledger
 from sinks.links import Arrival
+from sinks.member import clock
 
 if TYPE_CHECKING:
     from sinks.lane import Lane
 
 log = structlog.get_logger(__name__)
+#: So many that an optional reference came for are gathered until none came for `QUIET` seconds, for `LINGER` at the most.
+MANY, QUIET, LINGER = 20, 2.0, 20.0
 
 
 class Watch:
@@ -28,6 +31,8 @@ class Watch:
         self.unsure = True  # links may have come that nobody saw
         self.inherited = False  # results of the owner before may be in doubt
         self._swept: int | None = None  # at which of the target's changes
+        self._came: set[str] = set()  # optional references that have come
+        self._came_at = self._came_last = 0.0
 
     @property
     def _ledger(self) -> Ledger:
@@ -44,6 +49,20 @@ class Watch:
             self._lane.transact(entries, None)
         if len(subjects) > self._loop.batch:
             self.release(refs)
+
+    def came(self, refs: Collection[str]) -> None:
+        """`complete`, at once; where it is many, as in a first sync, when no more come, so that the target's calls are full."""
+        new = {ref for ref in refs if self._ledger.without(ref)}
+        at = clock()
+        if new:
+            self._came_at, self._came_last = (self._came_at if self._came else at), at
+            self._came |= new
+        if not self._came:
+            return
+        few = sum(len(self._ledger.without(ref)) for ref in self._came) < MANY
+        if few or at > self._came_last + QUIET or at > self._came_at + LINGER:
+            self.complete(self._came)
+            self._came = set()
 
     def complete(self, refs: Collection[str]) -> None:
         """What was written without one of these, which was optional, goes back to upserts."""

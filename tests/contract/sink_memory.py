@@ -53,7 +53,7 @@ class Memory:
         self.batches.append([one.wish.subject for one in wishes])
         self.trouble(wishes)
         good = [one for one in wishes if one.wish.subject not in self.refused]
-        gone = {one.wish.subject: Gone() for one in good if one.further and one.written != self.id_of(one.wish)}
+        gone = {one.wish.subject: Gone() for one in good if one.further and one.itself != self.id_of(one.wish)}
         good = [one for one in good if one.wish.subject not in gone]
         self.held |= {one.wish.subject: one for one in good}
         self.facets |= {(one.wish.subject, one.wish.facet): one for one in good}
