@@ -6,16 +6,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from schemas import records
-from schemas.records import Wish
 from sinks import intents
 from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, Written
 from tests.contract.sink_memory import Memory
+from tests.integration.seed_rounds import Clock, all_are
 from tests.integration.sink_kit import Desk, company, eventually, sink_running
 from weighlock.errors import TransientError
 
@@ -71,16 +70,6 @@ class Maker(Memory):
         raise TransientError("no answer", ambiguous=True)
 
 
-class Clock:
-    """The intents' clock, which only goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return records.now() + self.ahead
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
@@ -90,15 +79,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def desk_of(stack, prefix: str, folder) -> Desk:  # type: ignore[no-untyped-def]
     return Desk(stack.kafka, stack.registry, prefix, None, folder)
-
-
-def all_are(desk: Desk, complain: Callable[[], None], wishes: Sequence[Wish], event: str) -> None:
-    def seen() -> bool:
-        complain()
-        audit = desk.audit()
-        return all(audit[wish.subject][event] for wish in wishes)
-
-    eventually(seen, 60, f"all {event}")
 
 
 def test_lost_and_late_answers(stack, prefix: str, tmp_path, clock: Clock) -> None:  # type: ignore[no-untyped-def]

@@ -28,7 +28,7 @@ from sinks import acumatica, intents
 from sinks.base import Sink, run
 from sinks.lane import Lane
 from tests.integration.acumatica_kit import Call, Line, Town, seed
-from tests.integration.sink_kit import eventually, sink_running
+from tests.integration.sink_kit import Desk, eventually, sink_running
 from weighlock.errors import AuthError
 
 #: Longer than any call may take, by the intents' clock.
@@ -45,10 +45,10 @@ class Clock:
         return records.now() + self.ahead
 
 
-def all_are(town: Town, complain: Callable[[], None], wishes: Sequence[Wish], event: str) -> None:
+def all_are(desk: Desk, complain: Callable[[], None], wishes: Sequence[Wish], event: str) -> None:
     def seen() -> bool:
         complain()
-        audit = town.audit()
+        audit = desk.audit()
         return all(audit[wish.subject][event] for wish in wishes)
 
     eventually(seen, 120, f"all {event}")
