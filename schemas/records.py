@@ -6,7 +6,6 @@ is refused by pydantic with the field's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import Annotated, Any, ClassVar, Self
@@ -123,20 +122,24 @@ class FacetState(Record):
 
 
 class Doubt(Record):
-    """What calls without an answer may do to a subject until then: go over what is newer, and associate it with these refs."""
+    """What calls without an answer may do to a subject until then: go over what is newer, associate it with these refs, make these
+    parts."""
 
     until: Instant
     references: list[str] = Field(default_factory=list)
+    parts: list[str] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, wish: Wish, until: datetime, references: Iterable[str] = ()) -> Doubt:
-        return cls(until=until, references=sorted({*references, *(one.ref for one in wish.references)}))
+    def of(cls, wish: Wish, until: datetime) -> Doubt:
+        refs, keys = {one.ref for one in wish.references}, {part.key for part in wish.parts}
+        return cls(until=until, references=sorted(refs), parts=sorted(keys))
 
     def joined(self, other: Doubt | None) -> Doubt:
         """Both of them."""
         if other is None:
             return self
-        return Doubt(until=max(self.until, other.until), references=sorted({*self.references, *other.references}))
+        references, parts = {*self.references, *other.references}, {*self.parts, *other.parts}
+        return Doubt(until=max(self.until, other.until), references=sorted(references), parts=sorted(parts))
 
 
 class Result(Record):

@@ -38,10 +38,10 @@ class Again:
         for wish in wishes:
             self._add((wish.subject, wish.facet, False), wish, Doubt.of(wish, now()))
 
-    def doubt(self, wishes: Iterable[Wish], until: datetime, references: Iterable[str] = ()) -> None:
-        """Calls for these may take effect until then: once more after that. `references`: what such a call may associate, besides."""
+    def doubt(self, wishes: Iterable[Wish], until: datetime, before: Doubt | None = None) -> None:
+        """Calls for these may take effect until then: once more after that. `before`: what others may do, besides."""
         for wish in wishes:
-            self._add((wish.subject, wish.facet, True), wish, Doubt.of(wish, until, references))
+            self._add((wish.subject, wish.facet, True), wish, Doubt.of(wish, until).joined(before))
 
     def doubts(self) -> dict[str, Doubt]:
         """By subject: what its result has to say."""

@@ -20,7 +20,8 @@ class Resolved:
     `written` is the record that we wrote for this subject before (the ledger says so), `linked` one that a link or the router names;
     `decided` is the record that a person chose with `weighlock links` ("": none), None where nobody did.
     `references` gives the id behind each reference's name, `associations` those that the ledger says we made, by the same names.
-    `again`: what it asks for was written before, and a call that came late may have gone over it, and associated it with `strays`.
+    `again`: what it asks for was written before, and a call that came late may have gone over it, associated it with `strays` (refs of the
+    target's), and made `stray_parts` (keys) that are none of its parts any more.
     `intent`: a call that nobody knows the answer of may have made its record, or may make it until the intent is over (sinks/intents.py).
     `arrived`: all that it asks for is there, but for what these references, which are optional, name.
     """
@@ -33,6 +34,7 @@ class Resolved:
     associations: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
     strays: frozenset[str] = frozenset()
+    stray_parts: frozenset[str] = frozenset()
     intent: Intent | None = None
     arrived: frozenset[str] = frozenset()
 

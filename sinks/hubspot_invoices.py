@@ -82,7 +82,7 @@ class Lines:
             else:
                 answers[wish.subject] = Written(id, "known", note=f"{len(wish.parts)} lines")
         kept = {invoices[one.wish.subject]: one.wish for one in wishes if not isinstance(answers[one.wish.subject], Gone)}
-        self._archive(kept, pairs)
+        self._archive(self._removed(kept, pairs) | self._strays(wishes))
         return answers
 
     def _upsert(self, wishes: Sequence[Resolved]) -> dict[str, Item | RejectedError]:
@@ -100,17 +100,28 @@ class Lines:
             found += self._ask(partial(self._client.read, "invoice", some, []), ())
         return {item.id for item in found}
 
-    def _archive(self, invoices: Mapping[str, Wish], pairs: Iterable[Pair]) -> None:
-        """What carries a key of ours at these invoices and is not among `pairs`."""
+    def _removed(self, invoices: Mapping[str, Wish], pairs: Iterable[Pair]) -> dict[str, Wish]:
+        """What carries a key of ours at these invoices and is not among `pairs`: ids, and whose they are."""
         held, wanted = self._pairs.seen, set(pairs)
         held |= self._pairs.held(id for id in invoices if id not in held)
         owners = {line: invoices[id] for id in invoices for line in held[id] if (id, line) not in wanted}
-        more: list[Item] = []
+        found: list[Item] = []
         for some in portions(list(owners), BATCH):
-            more += self._ask(partial(self._client.read, LINE, some, [LINE_KEY]), ())
-        ours = [item.id for item in more if (item.properties.get(LINE_KEY) or "").startswith(f"{owners[item.id].key_value}|")]
-        for some in portions(ours, BATCH):
-            self._ask(partial(self._client.archive, LINE, some), [owners[id] for id in some])
+            found += self._ask(partial(self._client.read, LINE, some, [LINE_KEY]), ())
+        keys = {item.id: item.properties.get(LINE_KEY) or "" for item in found}
+        return {id: owners[id] for id, key in keys.items() if key.startswith(f"{owners[id].key_value}|")}
+
+    def _strays(self, wishes: Sequence[Resolved]) -> dict[str, Wish]:
+        """What a call that came late has made again, and associated with nothing."""
+        owners = {key.lower(): one.wish for one in wishes for key in one.stray_parts}
+        found: list[Item] = []
+        for some in portions(list(owners), BATCH):
+            found += self._ask(partial(self._client.read, LINE, some, [LINE_KEY], LINE_KEY), ())
+        return {item.id: owners[key] for item in found if (key := (item.properties.get(LINE_KEY) or "").lower()) in owners}
+
+    def _archive(self, lines: Mapping[str, Wish]) -> None:
+        for some in portions(list(lines.items()), BATCH):
+            self._ask(partial(self._client.archive, LINE, [id for id, _ in some]), [wish for _, wish in some])
 
 
 def _amount(wish: Wish) -> Decimal:

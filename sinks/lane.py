@@ -192,6 +192,7 @@ class Lane:
             again=one.again,
             intent=intent_of(self.ledger, wish.subject),
             strays=frozenset(peer for ref in strays if (peer := self.loop.links.peer(ref, self.system)) is not None),
+            stray_parts=frozenset(one.doubt.parts if one.doubt else ()) - {part.key for part in wish.parts},
             arrived=verdict.arrived,
         )
 
@@ -212,7 +213,7 @@ class Lane:
         """What a call may still go over is written once more when it cannot any longer."""
         for one in newest:
             if one.doubt is not None and one.doubt.until > now():
-                self.loop.again.doubt([one.wish], one.doubt.until, one.doubt.references)
+                self.loop.again.doubt([one.wish], one.doubt.until, one.doubt)
         if until is not None:
             self.loop.again.doubt([one.wish for one, _ in portion.todo], until)
 

@@ -112,7 +112,7 @@ class Watch:
         if self.inherited:
             doubts = {result.subject: result.doubt for result in self._ledger.results.values() if result.doubt is not None}
             for wish in self._inbox.last_written(self._ledger, *doubts):
-                self._loop.again.doubt([wish], doubts[wish.subject].until, doubts[wish.subject].references)
+                self._loop.again.doubt([wish], doubts[wish.subject].until, doubts[wish.subject])
             self.inherited = False
         self.release([ref for ref in sorted(self._ledger.awaited()) if self._lane.resolve(ref) is not None])
         results = list(self._ledger.results.values())

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from schemas.records import Doubt, Wish, now
+from schemas.records import Doubt, Part, Wish, now
 from sinks import attempts, base
 from sinks.again import AGAIN, DOUBT
 from sinks.contract import Resolved
@@ -256,6 +256,19 @@ def test_what_a_late_call_may_have_associated(bench: Bench) -> None:
     held = bench.target.held[contact(m, 0, None).subject]
     before, after = (company(n, 0).subject[-4:] for n in (one, two))
     assert (held.again, held.references, held.strays) == (True, {"company": after}, {f"hubspot:company:{before}"})
+
+
+def test_the_parts_that_a_late_call_may_have_made(bench: Bench) -> None:
+    """A wish that is written again is told which parts the older one had that it has no more."""
+    n = next(numbers)
+    parts = [Part(key=key, properties={}) for key in "ab"]
+    for version, some in ((1, parts), (2, parts[:1])):
+        bench.desk.send(company(n, version).model_copy(update={"parts": some}))
+        bench.until_events(company(n, 0), written=version)
+    bench.desk.send(company(n, 1).model_copy(update={"parts": parts}), headers=((AGAIN, b"1"),))
+    bench.until_events(company(n, 0), written=2, rewritten=1)
+    held = bench.target.held[company(n, 0).subject]
+    assert ([part.key for part in held.wish.parts], held.stray_parts) == (["a"], {"b"})
 
 
 def test_a_record_claimed_twice_is_written_again(bench: Bench) -> None:

@@ -149,6 +149,21 @@ def test_a_line_that_is_refused(bench: Bench) -> None:
     assert (prices(bench, lines(n, 1)), prices(bench, lines(m, 1))) == ({"1": "1"}, {"1": "3"})
 
 
+def test_a_line_that_a_late_call_made(bench: Bench) -> None:
+    """A line that was removed and that a late call made once more, with no invoice: written again, the lines are as they should be."""
+    n, there = next(numbers), firm(bench)
+    id = id_of(bench.write_one(Resolved(invoice(n, 1, n), {"company": there})))
+    bench.write_one(of(lines(n, 1, "1", "2"), id))
+    bench.write_one(of(lines(n, 2, "1"), id, before=True))
+    late = {part.key: {**part.properties, "acumatica_line_key": part.key} for part in lines(n, 1, "1.9", "2").parts}
+    with bench.sandbox.client() as client:
+        client.upsert("line_item", "acumatica_line_key", late)
+    assert prices(bench, lines(n, 1)) == {"1": "1.9", "2": "2"}
+    strays = frozenset(late) - {part.key for part in lines(n, 2, "1").parts}
+    assert isinstance(bench.write_one(replace(of(lines(n, 2, "1"), id, again=True, before=True), stray_parts=strays)), Written)
+    assert prices(bench, lines(n, 1)) == {"1": "1"}
+
+
 def test_lines_of_an_invoice_that_people_deleted(bench: Bench) -> None:
     """They make none: the document comes first; then they are its, each of them once."""
     n, there = next(numbers), firm(bench)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from schemas.records import Audit, Wish
-from schemas.topics import AUDIT, UPSERTS_HUBSPOT
-from tests.integration.sink_kit import ENDS, Desk, Sandbox, company, contact, eventually
+from schemas.topics import AUDIT, UPSERTS_HUBSPOT, WAITING_HUBSPOT
+from tests.integration.sink_kit import ENDS, Desk, Sandbox, company, contact, eventually, invoice, lines
 
 
 @pytest.fixture
@@ -39,7 +39,8 @@ def settled(desk: Desk) -> bool:
     events = Counter(one.event for one in said)
     dropped = sum(1 for one in said if "while it waited" in (one.detail or ""))
     read = sum(1 for _ in desk.wire.read(UPSERTS_HUBSPOT))
-    return sum(events[end] for end in ENDS) + events["waiting"] - dropped == read and events["waiting"] == events["released"] + dropped
+    waiting = {message.key(): message.value() for message in desk.wire.read(WAITING_HUBSPOT)}
+    return sum(events[end] for end in ENDS) + events["waiting"] - dropped == read and not any(waiting.values())
 
 
 def assert_held(desk: Desk, newest: dict[str, Wish]) -> None:
@@ -58,17 +59,35 @@ def assert_held(desk: Desk, newest: dict[str, Wish]) -> None:
             assert (found["id"], links[reference.ref].rpartition(":")[2]) in pairs
 
 
+def assert_invoices_held(desk: Desk, count: int, *prices: str) -> None:
+    """Each of the first `count` invoices is there once, with its company, its contact and one line for each price."""
+    held, own = desk.sandbox.held("invoices", "acumatica_invoice_key"), desk.sandbox.held("line_items", "acumatica_line_key")
+    ends = {frozenset((row["from_id"], row["to_id"])) for row in desk.sandbox.get("dump")["associations"]}
+    assert (len(desk.sandbox.live("invoices")), len(desk.sandbox.live("line_items"))) == (count, count * len(prices))
+    links = desk.links()
+    for number in range(count):
+        document, parts = invoice(number, 1, number, number), lines(number, 1, *prices).parts
+        id = held[document.key_value]["id"]
+        assert [own[part.key]["price"] for part in parts] == list(prices)
+        others = [own[part.key]["id"] for part in parts] + [links[one.ref].rpartition(":")[2] for one in document.references]
+        assert all(frozenset((id, other)) in ends for other in others)
+
+
 @pytest.mark.parametrize("point", ["answer-before-result", "result-before-commit"])
 def test_killed_at_a_fail_point(desk: Desk, point: str) -> None:
     """Killed between answer and result, or result and commit, the next run does it again: nothing is lost and nothing doubled."""
+    bills = [wish for n in range(20) for wish in (invoice(n, n, n, n), lines(n, n, "1", "2"))]
+    desk.send(*bills)
     wishes = [company(n, n, domain=f"c{n}.example") for n in range(20)] + [contact(n, n, n, email=f"p{n}@x.example") for n in range(20)]
     desk.send(*wishes)
     killed = desk.start("m", WEIGHLOCK_FAILPOINT=f"{point}:2")
     eventually(lambda: killed.poll() is not None, what="the kill")
     assert killed.returncode == -signal.SIGKILL
     desk.start("m")
-    eventually(lambda: settled(desk), 60)
+    everything = {wish.subject for wish in (*wishes, *bills)}
+    eventually(lambda: everything <= desk.results().keys() and settled(desk), 60)
     assert_held(desk, {wish.subject: wish for wish in wishes})
+    assert_invoices_held(desk, 20, "1", "2")
 
 
 def test_offsets_before_the_call_are_seen(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import fastavro
@@ -20,6 +20,7 @@ from avro.schema import parse
 
 from schemas.codec import FOLDER, HEADER, MAGIC, Codec
 from schemas.entities import Customer
+from schemas.records import Record
 from schemas.topics import CUSTOMER
 from tests.unit.streams_kit import ALICE, AT, LocalIds
 
@@ -48,6 +49,26 @@ def test_todays_schema_reads_what_was_released(name: str) -> None:
 def test_no_released_schema_is_gone() -> None:
     """A record that was released is still known, for its topic may be replayed."""
     assert {path.stem for path in RELEASED.glob("*.avsc")} <= set(NAMES)
+
+
+def records(found: Any) -> Iterator[dict[str, Any]]:
+    """Every record that a schema names, however deep."""
+    if isinstance(found, dict):
+        if found.get("type") == "record":
+            yield found
+        for value in found.values():
+            yield from records(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from records(value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_travels_whole_wherever_it_is(name: str) -> None:
+    """Avro drops what a schema does not name: a record inside of another (a wish that waits) has every field of its class, too."""
+    for found in records(schema(name)):
+        if found["name"] in Record.kinds:
+            assert {one["name"] for one in found["fields"]} == Record.kinds[found["name"]].model_fields.keys(), found["name"]
 
 
 def field(found: dict[str, Any], name: str) -> dict[str, Any]:
