@@ -140,7 +140,8 @@ def seed(arrival: Arrival, context: Context) -> Outputs:
         source_at=passage.source_at,
         trace=passage.trace,
     )
-    return [Outgoing(UPSERTS_ACUMATICA, found.party, wish, passage.headers())]
+    noted = said(ROUTE, "noted", found.ref, passage, f"asks that its company {found.party} become a customer: see there")
+    return [Outgoing(UPSERTS_ACUMATICA, found.party, wish, passage.headers()), noted]
 
 
 def _properties(found: Deal, deals: Deals) -> dict[str, str | None]:

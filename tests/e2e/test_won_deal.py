@@ -62,7 +62,7 @@ def test_a_won_deal_becomes_a_customer(stack: Broker, tmp_path: Path) -> None:
         assert any("no company is associated with the deal" in reason for reason in letters.values())
         assert len(letters) == 2
         told = system.command("trace", f"hubspot:deal:{first}").stdout
-        for word in ("read (", "First in Closed Won", "normalised", f"First of hubspot:company:{acme}"):
+        for word in ("read (", "First in Closed Won", "normalised", f"First of hubspot:company:{acme}", "become a customer: see there"):
             assert word in " ".join(told.split()), told
         system.agree()
         assert len(customers(system)) == 2

@@ -119,6 +119,13 @@ def test_the_normalized_deal() -> None:
     assert {out.partition for out in outputs if out.topic == DEAL.name} == {DEAL.partition(COMPANY, found.partitions)}
 
 
+def test_the_audit_says_where_a_deal_goes_on() -> None:
+    """What follows is told of the company: the deal's own way names it, and is no end."""
+    found = stages()
+    (said,) = read(found, Audit, feed(found, "source.hubspot.deal", a_deal(), REF, PAPERS), "audit")
+    assert (said.ref, said.event, said.detail) == (REF, "noted", f"asks that its company {COMPANY} become a customer: see there")
+
+
 def test_two_deals_of_one_company_are_one_customer() -> None:
     """Both wishes have one subject and one partition; the later reading is the newer version, whichever partition its deal came from."""
     found = stages()
