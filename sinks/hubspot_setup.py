@@ -94,7 +94,9 @@ def unwritable(client: HubSpot, kind: str, wanted: Sequence[Mapping[str, Any]], 
     held = {one["name"]: one for one in client.property_definitions(kind)}
     every = [*(one["name"] for one in wanted), *names]
     wrong = [name for name in every if (held.get(name, {}).get("modificationMetadata") or {}).get("readOnlyValue", name not in held)]
-    problems = [f"{PLURAL[kind]} have no {', '.join(wrong)} that can be written"] if wrong else []
+    absent = [one["name"] for one in wanted if one["name"] not in held]
+    hint = " (run `weighlock setup hubspot`)" if absent else ""
+    problems = [f"{PLURAL[kind]} have no {', '.join(wrong)} that can be written{hint}"] if wrong else []
     return problems + [problem for one in wanted if one["name"] not in wrong for problem in unusable(kind, one, held[one["name"]])]
 
 

@@ -49,11 +49,7 @@ CONTACT_PROPERTIES = dict.fromkeys(field.vendor for field in table.CONTACT.field
 
 
 def definitions() -> dict[str, list[dict[str, Any]]]:
-    found = {target.object: table.definitions(target) for target in table.TARGETS}
-    key = {"type": "string", "fieldType": "text", "groupName": table.GROUP["name"], "hasUniqueValue": True}
-    for kind, name in (("invoice", "acumatica_invoice_key"), ("line_item", "acumatica_line_key")):
-        found.setdefault(kind, [{"name": name, "label": name, **key}])
-    return found
+    return {target.object: table.definitions(target) for target in table.TARGETS}
 
 
 def eventually(truth: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
