@@ -122,19 +122,3 @@ def test_an_optional_reference_is_not_waited_for(bench: Bench) -> None:
     bench.desk.send(with_friend(m, 3, firm, friend, jobtitle="new"))
     bench.until(lambda: bench.events(wish).get("written") == 2, "a change")
     assert bench.target.held[wish.subject].arrived == frozenset()
-
-
-def test_an_optional_reference_that_came_meanwhile(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """Whoever takes the partition over writes what was written without a reference whose link came while nobody looked."""
-    desk, memory = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    m, firm, friend = next(numbers), next(numbers), next(numbers)
-    wish = with_friend(m, 1, firm, friend)
-    with sink_running(desk, memory) as complain:
-        bench = Bench(desk, memory, complain)
-        desk.send(company(firm, 1), wish)
-        bench.until(lambda: bench.events(wish).get("written") == 1, "without the friend")
-    desk.send_link(company(friend, 0).subject, "hubspot:company:77", "hubspot")
-    with sink_running(desk, memory) as complain:
-        bench = Bench(desk, memory, complain)
-        bench.until(lambda: bench.events(wish).get("rewritten") == 1, "with the friend")
-    assert memory.held[wish.subject].references["friend"] == "77"

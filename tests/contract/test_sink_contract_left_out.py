@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.records import Wish
+from schemas.records import Reference, Wish
 from sinks.again import AGAIN
 from tests.contract.sink_memory import Bench, Memory, numbers
-from tests.integration.sink_kit import Desk, company, invoice, lines, sink_running
+from tests.integration.sink_kit import Desk, company, contact, invoice, lines, sink_running
 
 WHY = "the portal takes no invoices"
 
@@ -109,14 +109,23 @@ def test_what_a_call_shows_to_be_impossible(bench: Bench) -> None:
     assert memory.facets[paid.subject, "document"].written == result.target.rpartition(":")[2]  # type: ignore[union-attr]
 
 
-def test_the_next_owner_writes_what_was_left_out(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """A start is a look: what the run before left out is written where the target takes it by now."""
-    desk, memory, n = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Invoices(), next(numbers)
+def test_the_next_owner_writes_what_is_possible_by_now(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """A start is a look: what the run before left out is written where the target takes it, and what was written without an optional
+    reference is written with it where its link came while nobody looked."""
+    desk, memory = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Invoices()
+    n, m, friend = next(numbers), next(numbers), company(next(numbers), 0).subject
+    person = contact(m, 1, n)
+    person = person.model_copy(update={"references": [*person.references, Reference(name="friend", ref=friend, optional=True)]})
     memory.now_out(invoice=WHY)
     with sink_running(desk, memory) as complain:
-        desk.send(company(n, 1), invoice(n, 1, n), lines(n, 1, "1"))
-        Bench(desk, memory, complain).until_events(invoice(n, 0, n), out_of_scope=2)
+        bench = Bench(desk, memory, complain)
+        desk.send(company(n, 1), invoice(n, 1, n), lines(n, 1, "1"), person)
+        bench.until_events(invoice(n, 0, n), out_of_scope=2)
+        bench.until(lambda: bench.events(person).get("written") == 1, "the contact")
+    desk.send_link(friend, "hubspot:company:77", "hubspot")
     memory = Invoices()
-    memory.ids = {company(n, 0).subject: "7"}
     with sink_running(desk, memory) as complain:
-        until_held(Bench(desk, memory, complain), invoice(n, 1, n), lines(n, 1, "1"))
+        bench = Bench(desk, memory, complain)
+        until_held(bench, invoice(n, 1, n), lines(n, 1, "1"))
+        bench.until(lambda: bench.events(person).get("rewritten") == 1, "with the friend")
+    assert memory.held[person.subject].references["friend"] == "77"
