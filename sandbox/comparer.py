@@ -18,25 +18,27 @@ from sandbox.compare.verdict import Verdict, compare
 __all__ = ["Verdict", "compare", "load", "main"]
 
 
-def load(source: str) -> dict[str, Any]:
-    """The dump of a running sandbox (its address) or of a file. Raises OSError or ValueError."""
+def load(source: str, what: str = "dump") -> dict[str, Any]:
+    """The dump (or the `books`) of a running sandbox, by its address, or a file with it. Raises OSError or ValueError."""
     if source.startswith(("http://", "https://")):
         # a sandbox is on this machine: whatever proxy the environment names is not for it
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{source.rstrip('/')}/__sandbox__/dump", timeout=60) as answer:
+        with direct.open(f"{source.rstrip('/')}/__sandbox__/{what}", timeout=60) as answer:
             body = answer.read()
     else:
         body = Path(source).read_bytes()
-    dump = json.loads(body, parse_float=Decimal)
-    if not isinstance(dump, dict):
+    found = json.loads(body, parse_float=Decimal)
+    if not isinstance(found, dict):
         raise ValueError("it is not a JSON object")
-    return dump
+    return found
 
 
 def read(system: str, source: str) -> dict[str, Any]:
     """`load`, and a check that it is the right system's; ends the process with status 2 and a reason if not."""
     try:
         dump = load(source)
+        if dump.get("system") == "acumatica" and source.startswith(("http://", "https://")):
+            dump["books"] = load(source, "books")
     except (OSError, ValueError) as error:
         print(f"cannot read the {system} dump from {source}: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -15,6 +15,11 @@ co.il co.at co.id co.th com.ar com.br com.cn com.co com.es com.hk com.mx com.my 
 FREE_MAIL = frozenset(_FREE_MAIL.split())
 SUFFIXES = frozenset(_SUFFIXES.split())  # below these a firm registers its third label, not its second one
 LONGEST = 65_536
+_NUMBERS = """acumatica_credit_limit acumatica_ar_balance acumatica_overdue_amount acumatica_open_invoice_count
+acumatica_last_payment_amount acumatica_open_balance hs_amount_billed quantity price"""
+NUMBERS = frozenset(_NUMBERS.split())
+_DAYS = "acumatica_oldest_due_date acumatica_last_payment_date acumatica_last_invoice_date hs_invoice_date hs_due_date"
+DAYS = frozenset(_DAYS.split())
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})+")
@@ -140,7 +145,9 @@ def same(name: str, wanted: str, held: object) -> bool:
     value = text(held)
     if name in ("email", "domain"):
         return value.lower() == wanted
-    if name == "acumatica_credit_limit" and value and wanted:
+    if name in DAYS:
+        return value[:10] == wanted
+    if name in NUMBERS and value and wanted:
         try:
             return Decimal(value).compare(Decimal(wanted)) == 0
         except InvalidOperation:

@@ -3,9 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 from sandbox.compare import records
+from sandbox.compare.invoices import Findings, Portal, judge
 from sandbox.compare.owned import Row, same, text
+from sandbox.compare.receivables import of_customers, rollups
 from sandbox.compare.records import Held, Wanted
 
 
@@ -15,6 +18,7 @@ class Verdict:
 
     companies: int = 0
     contacts: int = 0
+    invoices: int | None = None  # where the dumps hold books
     missing: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
@@ -28,16 +32,20 @@ class Verdict:
     @property
     def line(self) -> str:
         """The one line that a demo or a test prints last."""
-        found = f"{self.companies} companies, {self.contacts} contacts, {len(self.missing)} missing, {len(self.doubled)} doubled"
+        there = f"{self.companies} companies, {self.contacts} contacts" + ("" if self.invoices is None else f", {self.invoices} invoices")
+        found = f"{there}, {len(self.missing)} missing, {len(self.doubled)} doubled"
         if self.agreed:
             return f"in agreement: {found}, 0 stale"
         return f"NOT in agreement: {found}, {len(self.stale)} stale, {len(self.altered)} altered"
 
 
-def compare(acumatica: Row, hubspot: Row, tenant: str) -> Verdict:
-    """Judge two dumps of the sandboxes by docs/agreement.md. Raises KeyError if one is not a dump of that system."""
+def compare(acumatica: Row, hubspot: Row, tenant: str, today: date | None = None) -> Verdict:
+    """Judge two dumps of the sandboxes by docs/agreement.md; receivables too where Acumatica's has its `books`, as of `today` (else the day
+    in UTC). Raises KeyError if one is not a dump of that system."""
     verdict = Verdict()
     customers = records.customers(acumatica, tenant)
+    if "books" in acumatica:
+        owe(acumatica, customers, tenant, today or datetime.now(UTC).date())
     contacts = records.contacts(acumatica, tenant, customers)
     companies = records.held(hubspot, "company", "companies", "acumatica_customer_key")
     people = records.held(hubspot, "contact", "contacts", "acumatica_contact_key")
@@ -54,12 +62,31 @@ def compare(acumatica: Row, hubspot: Row, tenant: str) -> Verdict:
     verdict.companies = len(there)
     people_there = present(verdict, people, contacts)
     verdict.contacts = sum(associated(verdict, hubspot, companies, customers, people_there))
+    if "books" in acumatica:
+        portal = Portal(tenant, companies, customers, {person.key: ref for ref, person in people_there.items()})
+        billed(verdict, judge(acumatica, hubspot, portal))
     by_itself = hubspot.get("automatic", {}).get("companies", [])
     deleted = {f"{tenant}|{note}".lower() for note in acumatica.get("deleted", [])}
     for side, wanted, before in ((companies, customers, by_domain), (people, contacts, by_address)):
         strangers(verdict, side, wanted, by_itself if side is companies else (), deleted)
         untouched(verdict, side, wanted, before)
     return verdict
+
+
+def owe(acumatica: Row, customers: Mapping[str, Wanted], tenant: str, today: date) -> None:
+    """Rule 20: what each customer owes belongs to its company's values."""
+    documents = of_customers(acumatica["books"])
+    for row in acumatica["customers"]:
+        if customer := customers.get(f"{tenant}|{row['id']}".lower()):
+            customer.values |= rollups(row, documents[row["id"].lower()], today)
+
+
+def billed(verdict: Verdict, found: Findings) -> None:
+    verdict.invoices = found.invoices
+    verdict.missing += found.missing
+    verdict.doubled += found.doubled
+    verdict.stale += found.stale
+    verdict.excused += found.excused
 
 
 def excuse_ambiguous(side: Held, wanted: Mapping[str, Wanted], before: Mapping[str, list[str]]) -> None:

@@ -1,11 +1,11 @@
 """Is everything accounted for? From the topics alone: each change that was read against the audit and the dead letters.
 
-A change is one record of a source topic, named by its ref and its version (its offset there). It ends in exactly one of written,
-out_of_scope, rejected, unchanged, superseded, counted (a payment or memo that is in the sums of its customer); in waiting as long as there
-is none of these. An invoice ends so in each of its facets. The sums of a company are no change: they have versions of their own.
-The engine may deliver a record again after a crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one
-that did, and a refusal may be said twice. What was written and may have been overwritten by a call of ours that took effect late is written
-once more, as `rewritten`.
+A change is one record of a source topic; its trace goes with all that is made of it. What it asks for ends, for each record and facet, in
+exactly one of written, out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. A payment has no record
+of its own at the target: it ends with the company's receivables that it was summed into. The engine may deliver a record again after a
+crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one that did, a sum that is made again has a
+version of its own, and a refusal may be said twice. What was written and may have been overwritten by a call of ours that took effect late
+is written once more, as `rewritten`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from schemas.records import Audit, DeadLetter, Wish
-from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_CONTACT, SOURCE_CUSTOMER, SOURCE_INVOICE, SOURCE_PAYMENT, UPSERTS_HUBSPOT
+from schemas.records import Audit, DeadLetter
+from schemas.sources import SourceAcumaticaInvoice
+from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_DAY, SOURCE_INVOICE, SOURCE_PAYMENT, TOPICS
 from weighlock.kafka.wire import Wire
 
-FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected", "counted"})
-SUMS = "receivables"
+FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected"})
 HARMLESS = frozenset({"unchanged", "superseded"})
 #: What a person decided with `weighlock links`: the newest change is done once more after it.
 DECIDED = frozenset({"linked", "unlinked"})
-ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", *DECIDED, "rewritten", "noted"})
+ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "noted", *DECIDED, "rewritten"})
+#: Of the facets of one change, those whose end is the change's own.
+FIRST = (None, "profile", "document")
+#: A new day is no change of a record: it ends with the customers whom it concerns, and often there are none.
+SOURCES = tuple(topic for topic in TOPICS if topic.name.startswith("source.") and topic is not SOURCE_DAY)
 
 
 @dataclass
@@ -39,9 +43,11 @@ class Account:
 
 @dataclass
 class Story:
-    """What the topics say of one change."""
+    """What the topics say of one change. `summed`: it has no record of its own at the target."""
 
-    trace: str
+    ref: str
+    version: int | None
+    summed: bool
     reads: int = 0
     events: list[Audit] = field(default_factory=list)
     letters: int = 0
@@ -49,78 +55,85 @@ class Story:
 
 def account(wire: Wire) -> Account:
     """Reads the source topics, `audit` and `dead-letters` from their beginning."""
-    stories = _changes(wire)
-    by_trace = {story.trace: story for story in stories.values()}
+    stories, days = _changes(wire), _traces(wire)
     found = Account()
     for message in wire.read(AUDIT):
         entry = wire.decode(Audit, message)
         assert entry is not None, "audit has a tombstone"
+        story = stories.get(entry.trace)
         if entry.event not in FINAL | ON_THE_WAY:
             found.problems.append(f"{entry.ref}: an event nobody knows: {entry.event}")
-        if entry.event == "read":
-            if entry.trace in by_trace:
-                by_trace[entry.trace].reads += 1
-            else:
-                found.problems.append(f"{entry.ref}: `read` in the audit, yet no record on a source topic")
-        elif entry.facet == SUMS:
-            continue
-        elif (entry.ref, entry.version) in stories:
-            stories[entry.ref, entry.version].events.append(entry)
-        elif entry.version is not None:
-            found.problems.append(f"{entry.ref}: {entry.event} of version {entry.version}, which was never read")
+        if story is None and entry.trace not in days and (entry.event == "read" or entry.version is not None):
+            found.problems.append(f"{entry.ref}: {entry.event} of version {entry.version}, yet no record on a source topic")
+        elif story is not None and entry.event == "read":
+            story.reads += 1
+        elif story is not None:
+            story.events.append(entry)
     for message in wire.read(DEAD_LETTERS):
         letter = wire.decode(DeadLetter, message)
-        if letter is not None and letter.trace in by_trace and not _is_of_sums(wire, letter):
-            by_trace[letter.trace].letters += 1
-    for (ref, version), story in stories.items():
+        if letter is not None and letter.trace in stories:
+            stories[letter.trace].letters += 1
+    for story in stories.values():
         end, problems = _judge(story)
         found.ends[end] += 1
-        found.problems += [f"{ref} version {version}: {problem}" for problem in problems]
+        found.problems += [f"{story.ref} version {story.version}: {problem}" for problem in problems]
     return found
 
 
-def _changes(wire: Wire) -> dict[tuple[str, int | None], Story]:
-    stories: dict[tuple[str, int | None], Story] = {}
-    for topic in (SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT):
+def _changes(wire: Wire) -> dict[str, Story]:
+    """By trace."""
+    stories: dict[str, Story] = {}
+    for topic in SOURCES:
         for message in wire.read(topic):
             trace = dict(message.headers() or ()).get("weighlock-trace", b"").decode()
-            stories[(message.key() or b"").decode(), message.offset()] = Story(trace)
+            assert trace not in stories, f"two changes have the trace {trace}"
+            summed = topic is SOURCE_PAYMENT or (topic is SOURCE_INVOICE and _is_summed(wire.decode(SourceAcumaticaInvoice, message)))
+            stories[trace] = Story((message.key() or b"").decode(), message.offset(), summed)
     return stories
 
 
+def _is_summed(invoice: SourceAcumaticaInvoice | None) -> bool:
+    return invoice is not None and invoice.DocType not in ("INV", "DRM", "FCH")
+
+
+def _traces(wire: Wire) -> set[str]:
+    return {dict(message.headers() or ()).get("weighlock-trace", b"").decode() for message in wire.read(SOURCE_DAY)}
+
+
 def _judge(story: Story) -> tuple[str, list[str]]:
-    ended = [entry for entry in story.events if entry.event in FINAL]
     problems = []
     if story.reads != 1:
         problems.append(f"`read` {story.reads} times")
-    refused = sum(entry.event == "rejected" for entry in ended)
+    refused = sum(entry.event == "rejected" for entry in story.events)
     if refused != story.letters:
         problems.append(f"{refused} times rejected, {story.letters} dead letters")
-    if not ended:
-        if any(entry.event == "waiting" for entry in story.events):
-            return "waiting", problems
+    parts: dict[tuple[str, str | None, int | None], list[Audit]] = defaultdict(list)
+    for entry in story.events:
+        parts[entry.ref, entry.facet, entry.version].append(entry)
+    ends = {}
+    for (ref, facet, version), events in parts.items():
+        end, found = _end(events)
+        ends[ref != story.ref, FIRST.index(facet) if facet in FIRST else len(FIRST), str(facet), version or 0] = end
+        problems += found
+    own = [end for (others, *_), end in sorted(ends.items()) if end and (story.summed or not others)]
+    if not own:
         return "lost", [*problems, "no end in the audit"]
-    for facet in {entry.facet for entry in ended if entry.facet is not None} or {None}:
-        problems += _twice(story, [entry for entry in ended if entry.facet in (facet, None)])
-    did = [entry for entry in ended if entry.event not in HARMLESS]
-    return (did or ended)[0].event, problems
+    return own[0], problems
 
 
-def _twice(story: Story, ended: list[Audit]) -> list[str]:
-    """What ended in more than one way."""
-    decided = max((place for place, entry in enumerate(story.events) if entry.event in DECIDED), default=-1)
-    after = [entry for entry in story.events[decided + 1 :] if entry in ended]
+def _end(events: list[Audit]) -> tuple[str | None, list[str]]:
+    """Of one wish: how it ended (None: not at all, it was only spoken of)."""
+    ended = [entry for entry in events if entry.event in FINAL]
+    if not ended:
+        return ("waiting" if any(entry.event == "waiting" for entry in events) else None), []
+    decided = max((place for place, entry in enumerate(events) if entry.event in DECIDED), default=-1)
+    after = [entry for entry in events[decided + 1 :] if entry in ended]
     did = [entry for entry in after or ended if entry.event not in HARMLESS]
+    problems = []
     if len({entry.event for entry in did}) > 1 or [entry.event for entry in did].count("written") > 1:
-        way = " -> ".join(f"{one.event} {one.at:%T.%f} ({one.detail})" for one in story.events)
-        return [f"ended in more than one way: {way}"]
-    return []
-
-
-def _is_of_sums(wire: Wire, letter: DeadLetter) -> bool:
-    if letter.topic != UPSERTS_HUBSPOT.name or letter.value is None:
-        return False
-    return wire.codec.decode(Wish, letter.value).facet == SUMS
+        way = " -> ".join(f"{one.event} {one.at:%T.%f} ({one.detail})" for one in events)
+        problems.append(f"ended in more than one way: {way}")
+    return (did or ended)[0].event, problems
 
 
 def twice_created(log: list[dict[str, str | None]]) -> list[str]:
