@@ -77,8 +77,9 @@ def owe(acumatica: Row, customers: Mapping[str, Wanted], tenant: str, today: dat
     """Rule 20: what each customer owes belongs to its company's values."""
     documents = of_customers(acumatica["books"])
     for row in acumatica["customers"]:
-        if customer := customers.get(f"{tenant}|{row['id']}".lower()):
-            customer.values |= rollups(row, documents[row["id"].lower()], today)
+        own, customer = documents[row["id"].lower()], customers.get(f"{tenant}|{row['id']}".lower())
+        if own and customer:
+            customer.values |= rollups(row, own, today)
 
 
 def billed(verdict: Verdict, found: Findings) -> None:

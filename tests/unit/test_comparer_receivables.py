@@ -60,8 +60,6 @@ OWED = {
     "invoice 000507 of 2025-12-01, due 2025-12-31 (overdue): 30.00 EUR open",
     "acumatica_other_currencies": "30.00 EUR open, 30.00 EUR overdue",
 }
-NOTHING_OWED = {"acumatica_ar_balance": "0", "acumatica_overdue_amount": "0", "acumatica_open_invoice_count": "0"}
-NOTHING_OWED |= {"acumatica_credit_status": "Within the limit", "acumatica_credit_hold": "false"}
 
 
 def invoice(number: int, amount: str, balance: str, status: str, **more: str) -> Dump:
@@ -74,9 +72,7 @@ def invoice(number: int, amount: str, balance: str, status: str, **more: str) ->
 def both() -> tuple[Dump, Dump]:
     left, right = acumatica(), copy.deepcopy(hubspot())
     left["books"] = {"documents": book()}
-    for company in right["companies"]:
-        if company["properties"].get("acumatica_customer_key"):
-            company["properties"] |= OWED if company["id"] == "101" else NOTHING_OWED
+    right["companies"][0]["properties"] |= OWED
     rows = {
         "301": invoice(501, "100.5", "40.5", "open"),
         "302": invoice(502, "10", "10", "open", hs_invoice_date="2026-02-20", hs_due_date="2026-03-22"),
