@@ -1,8 +1,8 @@
 """Is everything accounted for? From the topics alone: each change that was read against the audit and the dead letters.
 
 A change is one record of a source topic; its trace goes with all that is made of it. What it asks for ends, for each record and facet, in
-exactly one of written, out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. A payment has no record
-of its own at the target: it ends with the company's receivables that it was summed into. The engine may deliver a record again after a
+exactly one of written, out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. A payment or memo has no
+record of its own at the target: it is `counted` into its customer's receivables, which are written. The engine may deliver a record again after a
 crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one that did, a sum that is made again has a
 version of its own, and a refusal may be said twice. What was written and may have been overwritten by a call of ours that took effect late
 is written once more, as `rewritten`.
@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 
 from schemas.records import Audit, DeadLetter
 from schemas.sources import SourceAcumaticaInvoice
-from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_DAY, SOURCE_INVOICE, SOURCE_PAYMENT, TOPICS
+from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_DAY, SOURCE_INVOICE, TOPICS
 from weighlock.kafka.wire import Wire
 
-FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected"})
+FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected", "counted"})
 HARMLESS = frozenset({"unchanged", "superseded"})
 #: What a person decided with `weighlock links`: the newest change is done once more after it.
 DECIDED = frozenset({"linked", "unlinked"})
 ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "noted", *DECIDED, "rewritten"})
 #: Of the facets of one change, those whose end is the change's own.
-FIRST = (None, "profile", "document")
+FIRST = ("profile", "document", None)
 #: A new day is no change of a record: it ends with the customers whom it concerns, and often there are none.
 SOURCES = tuple(topic for topic in TOPICS if topic.name.startswith("source.") and topic is not SOURCE_DAY)
 
@@ -43,11 +43,11 @@ class Account:
 
 @dataclass
 class Story:
-    """What the topics say of one change. `summed`: it has no record of its own at the target."""
+    """What the topics say of one change. `billed`: an invoice, which is written or says why not; to be counted is not enough."""
 
     ref: str
     version: int | None
-    summed: bool
+    billed: bool
     reads: int = 0
     events: list[Audit] = field(default_factory=list)
     letters: int = 0
@@ -87,13 +87,13 @@ def _changes(wire: Wire) -> dict[str, Story]:
         for message in wire.read(topic):
             trace = dict(message.headers() or ()).get("weighlock-trace", b"").decode()
             assert trace not in stories, f"two changes have the trace {trace}"
-            summed = topic is SOURCE_PAYMENT or (topic is SOURCE_INVOICE and _is_summed(wire.decode(SourceAcumaticaInvoice, message)))
-            stories[trace] = Story((message.key() or b"").decode(), message.offset(), summed)
+            billed = topic is SOURCE_INVOICE and _is_billed(wire.decode(SourceAcumaticaInvoice, message))
+            stories[trace] = Story((message.key() or b"").decode(), message.offset(), billed)
     return stories
 
 
-def _is_summed(invoice: SourceAcumaticaInvoice | None) -> bool:
-    return invoice is not None and invoice.DocType not in ("INV", "DRM", "FCH")
+def _is_billed(invoice: SourceAcumaticaInvoice | None) -> bool:
+    return invoice is not None and invoice.DocType in ("INV", "DRM", "FCH")
 
 
 def _traces(wire: Wire) -> set[str]:
@@ -115,7 +115,7 @@ def _judge(story: Story) -> tuple[str, list[str]]:
         end, found = _end(events)
         ends[ref != story.ref, FIRST.index(facet) if facet in FIRST else len(FIRST), str(facet), version or 0] = end
         problems += found
-    own = [end for (others, *_), end in sorted(ends.items()) if end and (story.summed or not others)]
+    own = [end for (others, *_), end in sorted(ends.items()) if end and not others and not (story.billed and end == "counted")]
     if not own:
         return "lost", [*problems, "no end in the audit"]
     return own[0], problems
