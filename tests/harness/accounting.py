@@ -1,11 +1,12 @@
 """Is everything accounted for? From the topics alone: each change that was read against the audit and the dead letters.
 
 A change is one record of a source topic; its trace goes with all that is made of it. What it asks for ends, for each record and facet, in
-exactly one of written, out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. A payment or memo has no
-record of its own at the target: it is `counted` into its customer's receivables, which are written. The engine may deliver a record again after a
-crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one that did, a sum that is made again has a
-version of its own, and a refusal may be said twice. What was written and may have been overwritten by a call of ours that took effect late
-is written once more, as `rewritten`.
+exactly one of written, out_of_scope, rejected, unchanged, superseded; in waiting as long as there is none of these. A payment or memo has
+no record of its own at the target: it is `counted` into its customer's receivables, which are written.
+
+The engine may deliver a record again after a crash: the delivery that did nothing is audited as `unchanged` or `superseded` beside the one
+that did, a sum that is made again has a version of its own, and a refusal may be said twice. What was written and may have been overwritten
+by a call of ours that took effect late is written once more, as `rewritten`.
 """
 
 from __future__ import annotations

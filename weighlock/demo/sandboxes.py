@@ -32,7 +32,8 @@ requests_per_minute = 6000
 overlap_seconds = 5
 customer = {{ every = 0.5 }}
 contact = {{ every = 0.5 }}
-feed = "off"
+invoice = {{ every = 0.5 }}
+payment = {{ every = 0.5 }}
 
 [hubspot]
 url = "{hubspot}"
