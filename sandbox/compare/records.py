@@ -11,6 +11,7 @@ from sandbox.compare.owned import LONGEST, Row, company, contact, domain, email,
 _COMPUTED = """createdate lastmodifieddate hs_createdate hs_lastmodifieddate hs_object_id associatedcompanyid num_associated_contacts
 num_associated_companies num_associated_deals"""
 COMPUTED = frozenset(_COMPUTED.split())
+COMPANY_REF = "hubspot:company:"
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Wanted:
     match_at_reset: str  # the same for the row as it was at reset; today's where it is new or the dump does not say
     party: str = ""  # a contact's: the key of its customer
     excuse: str = ""
+    named: str = ""  # a customer's: the id of the company that it was made from (rule 26)
 
 
 @dataclass
@@ -75,8 +77,15 @@ def customers(dump: Row, tenant: str) -> dict[str, Wanted]:
             key = f"{tenant}|{row['id']}".lower()
             label = f"customer {values['acumatica_customer_id']} {values['name'][:60]!r} ({key})"
             before = spoken(company(old.get(row["id"], row))["domain"])
-            found[key] = Wanted(key, label, values, spoken(values["domain"]), before, excuse=too_long(values))
+            match, named = spoken(values["domain"]), made_from(row)
+            found[key] = Wanted(key, label, values, match, before, named=named, excuse=too_long(values))
     return found
+
+
+def made_from(customer: Row) -> str:
+    """The id of the company in `AccountRef`, where several references may stand."""
+    parts = [part.strip() for part in text(customer.get("AccountRef")).split(";")]
+    return next((part.removeprefix(COMPANY_REF) for part in parts if part.startswith(COMPANY_REF)), "")
 
 
 def contacts(dump: Row, tenant: str, parties: Mapping[str, Wanted]) -> dict[str, Wanted]:

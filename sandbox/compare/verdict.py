@@ -18,6 +18,7 @@ class Verdict:
 
     companies: int = 0
     contacts: int = 0
+    seeded: int = 0  # customers that were made of won deals
     invoices: int | None = None  # where the dumps hold books
     missing: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ def compare(acumatica: Row, hubspot: Row, tenant: str, today: date | None = None
 
     adopted(verdict, companies, customers, by_domain)
     adopted(verdict, people, contacts, by_address)
+    seeds(verdict, hubspot, companies, customers)
     there = present(verdict, companies, customers)
     verdict.companies = len(there)
     people_there = present(verdict, people, contacts)
@@ -90,9 +92,32 @@ def billed(verdict: Verdict, found: Findings) -> None:
     verdict.excused += found.excused
 
 
+def seeds(verdict: Verdict, hubspot: Row, companies: Held, customers: Mapping[str, Wanted]) -> None:
+    """Rule 26: a company that won a deal is one customer, made of it or known before, and that customer is this company."""
+    made: dict[str, list[Wanted]] = defaultdict(list)
+    for customer in customers.values():
+        if customer.named:
+            made[customer.named].append(customer)
+    for ref, several in made.items():
+        labels = ", ".join(one.label for one in several)
+        if len(several) > 1:
+            verdict.doubled.append(f"rule 26: several customers were made of company {ref}: {labels}")
+        elif ref in companies.live and companies.of(several[0].key) != [ref]:
+            verdict.doubled.append(f"rule 26: {labels} was made of company {ref}, and is company {', '.join(companies.of(several[0].key))}")
+        verdict.seeded += len(several) == 1
+    for deal in hubspot.get("deals", []):
+        properties = deal["properties"]
+        ref = text(properties.get("hs_primary_associated_company"))
+        won = text(properties.get("hs_is_closed_won")) == "true" and not deal.get("archived") and not deal.get("seeded")
+        if won and ref in companies.live and not made[ref] and companies.key(companies.live[ref]) not in customers:
+            verdict.missing.append(f"rule 26: deal {deal['id']} is won, and {companies.describe(ref)} is no customer")
+
+
 def excuse_ambiguous(side: Held, wanted: Mapping[str, Wanted], before: Mapping[str, list[str]]) -> None:
     """Rule 12: a customer with several candidates goes to the dead letters."""
     for customer in unlinked(side, wanted):
+        if customer.named:
+            continue
         sizes = [len(before.get(domain, ())) for domain in (customer.match, customer.match_at_reset)]
         if min(sizes) > 1 or (max(sizes) > 1 and not side.of(customer.key)):
             found = before.get(customer.match) or before[customer.match_at_reset]
@@ -141,6 +166,8 @@ def adopted(verdict: Verdict, side: Held, wanted: Mapping[str, Wanted], before: 
     """Rules 10, 11 and 13: who matches the one record that was there, at reset and today, does not get another one beside it."""
     groups = defaultdict(list)
     for record in unlinked(side, wanted):
+        if record.named:
+            continue
         if record.match == record.match_at_reset and len(before.get(record.match, ())) == 1:
             groups[before[record.match][0]].append(record)
     for ref, group in groups.items():
@@ -228,7 +255,12 @@ def untouched(verdict: Verdict, side: Held, wanted: Mapping[str, Wanted], before
         ours = {side.key_name, *record.values, "hs_additional_emails", "acumatica_company_before"} if record else {side.key_name}
         if side.key(old) and side.key(old) != side.key(new):
             verdict.altered.append(f"rule 15: {side.describe(ref)}: its key was {side.key(old)!r} and is {side.key(new)!r}")
-        elif record and not side.key(old) and not any(ref in before.get(m, ()) for m in (record.match, record.match_at_reset)):
+        elif (
+            record
+            and not side.key(old)
+            and record.named != ref
+            and not any(ref in before.get(m, ()) for m in (record.match, record.match_at_reset))
+        ):
             verdict.altered.append(f"rule 15: {side.describe(ref)} was adopted without a match by {record.label}")
         for name in sorted((old.keys() | new.keys()) - ours - side.computed):
             if (old.get(name) or "") != (new.get(name) or ""):

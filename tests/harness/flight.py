@@ -15,11 +15,12 @@ from schemas.topics import Topic
 from tests.harness.system import System
 from weighlock.kafka.admin import admin_client
 
-SOURCES = (topics.SOURCE_CUSTOMER, topics.SOURCE_CONTACT)
+SOURCES = (topics.SOURCE_CUSTOMER, topics.SOURCE_CONTACT, topics.SOURCE_INVOICE, topics.SOURCE_PAYMENT, topics.SOURCE_DAY)
+NORMALIZED = (topics.CUSTOMER, topics.CONTACT, topics.INVOICE, topics.PAYMENT)
 #: Of each worker: its consumer group, what it reads in that group, and what it alone writes.
 EDGES: dict[str, tuple[str | None, tuple[Topic, ...], tuple[Topic, ...]]] = {
     "source-acumatica": (None, (), (*SOURCES, topics.CHECKPOINTS)),
-    "streams": ("streams", (*SOURCES, topics.CUSTOMER, topics.CONTACT), (topics.CUSTOMER, topics.CONTACT)),
+    "streams": ("streams", (*SOURCES, *NORMALIZED), NORMALIZED),
     "sink-hubspot": ("sink.hubspot", (topics.UPSERTS_HUBSPOT,), (topics.RESULTS_HUBSPOT, topics.WAITING_HUBSPOT)),
 }
 

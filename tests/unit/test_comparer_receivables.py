@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from agreed_dumps import Dump, acumatica, guid, hubspot, key
+from agreed_dumps import Dump, acumatica, company_of, customer, guid, hubspot, key
 
 from sandbox.compare.receivables import rollups
 from sandbox.comparer import compare
@@ -158,3 +158,43 @@ def test_a_portal_without_invoices() -> None:
     assert compare(left, right, "Demo", TODAY).agreed
     spoil("companies", "101", acumatica_ar_balance="35.24")(right)
     assert compare(left, right, "Demo", TODAY).stale
+
+
+def won(right: Dump, company: str = "190") -> None:
+    properties = {"hs_is_closed_won": "true", "hs_primary_associated_company": company}
+    right["deals"] = [{"id": "601", "properties": properties, "archived": False, "seeded": False}]
+
+
+def made_of_190(left: Dump, right: Dump, ref: str = "190", number: int = 31) -> None:
+    row = customer(number, f"Gmail fans {number}", "gmail-fans.example") | {"AccountRef": f"X-1; hubspot:company:{ref}"}
+    left["customers"].append(row)
+    properties = company_of(number, f"Gmail fans {number}", "gmail-fans.example", "gmail-fans.example")
+    next(row for row in right["companies"] if row["id"] == "190")["properties"] |= properties
+    right["associations"] = [one for one in right["associations"] if one["to_id"] != "190"]
+
+
+def test_a_won_deal() -> None:
+    """Its company is a customer, made of it once; that customer is that company, whatever its domain was."""
+    left, right = both()
+    won(right)
+    verdict = compare(left, right, "Demo", TODAY)
+    assert [one for one in verdict.missing if "rule 26" in one]
+    made_of_190(left, right)
+    verdict = compare(left, right, "Demo", TODAY)
+    assert (verdict.agreed, verdict.seeded) == (True, 1), [*verdict.missing, *verdict.doubled, *verdict.stale, *verdict.altered]
+    left["customers"].append(left["customers"][-1] | {"id": guid(32), "CustomerID": "C032"})
+    assert [one for one in compare(left, right, "Demo", TODAY).doubled if "several customers were made" in one]
+
+
+def test_made_of_another_company() -> None:
+    """A customer that was made of one company and is another one is found."""
+    left, right = both()
+    made_of_190(left, right, ref="108")
+    assert [one for one in compare(left, right, "Demo", TODAY).doubled if "rule 26" in one]
+
+
+def test_a_customer_before() -> None:
+    """A deal of a company that is a customer makes none."""
+    left, right = both()
+    won(right, "101")
+    assert compare(left, right, "Demo", TODAY).agreed
