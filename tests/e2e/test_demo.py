@@ -13,9 +13,8 @@ from weighlock.processes import RUN, spawn
 
 ROOT = Path(__file__).parents[2]
 CLOSED = "http://127.0.0.1:9"
-LINE = re.compile(
-    r"demo: in agreement: (\d+) companies, (\d+) contacts, 0 missing, 0 doubled, 0 stale; freshness p95 \d+\.\d s$", re.MULTILINE
-)
+COUNTS = r"(\d+) companies, (\d+) contacts, (\d+) invoices, 0 missing, 0 doubled, 0 stale"
+LINE = re.compile(rf"demo: in agreement: {COUNTS}; freshness p95 \d+\.\d s$", re.MULTILINE)
 
 
 def start(folder, marker, *arguments):
@@ -32,8 +31,10 @@ def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of, mo
     said = (tmp_path / "said").read_text()
     assert status == 0, said
     assert said.count("arrived") == 4
-    companies, contacts = map(int, LINE.search(said).groups())
-    assert 31 <= companies <= 35  # new customers among the edits
+    assert said.count("there after") == 4
+    companies, contacts, invoices = map(int, LINE.search(said).groups())
+    assert 32 <= companies <= 36  # one of a won deal, and new customers among the edits
+    assert invoices > 300
     assert 62 <= contacts <= 78
     assert processes_of("demo-agrees") == []
 

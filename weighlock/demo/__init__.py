@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from weighlock.demo.freshness import Arrival, arrivals, key_of, percentile
 from weighlock.demo.live import Flows, Look
-from weighlock.demo.sandboxes import Sandbox, settings_for
+from weighlock.demo.sandboxes import DEALS, Sandbox, settings_for
+from weighlock.demo.scenes import scenes
 from weighlock.errors import ConfigError, TransientError
 from weighlock.settings import Settings
 from weighlock.stack import Stack, is_running
@@ -36,6 +38,8 @@ FOLDER = Path(".weighlock/demo")
 TENANT = "demo"
 #: What the shell may say about the run and the local stack: marks and places, no settings.
 NO_SETTINGS = ("WEIGHLOCK_RUN", "WEIGHLOCK_CACHE", "WEIGHLOCK_JAVA")
+#: What the first sync counts: HubSpot's objects, and their plural.
+COUNTED = {"company": "companies", "contact": "contacts", "invoice": "invoices"}
 #: The verdict is asked for again until nothing has moved for this long.
 PATIENCE_SECONDS = 45.0
 
@@ -57,7 +61,7 @@ class Demo:
             self._start()
             self._first_sync()
             there, late = self._edit()
-            agreed = self._verdict(there, late)
+            agreed = self._play() and self._verdict(there, late)
             if self.stay:
                 self._linger()
         return agreed
@@ -93,7 +97,8 @@ class Demo:
     def _settings(self, kafka: str, registry: str) -> dict[str, str]:
         """Write the weighlock.toml that all workers use, and that anybody may use to look around while the demo stays."""
         path = self.folder / "weighlock.toml"
-        path.write_text(settings_for(kafka, registry, self.erp.url, self.crm.url, TENANT, self.folder / "state"))
+        text = settings_for(kafka, registry, self.erp.url, self.crm.url, TENANT, self.folder / "state")
+        path.write_text(text + DEALS.format(today=datetime.now(UTC).date()))
         return {"WEIGHLOCK_CONFIG": str(path.resolve())}
 
     def _weighlock(self, *command: str) -> None:
@@ -108,7 +113,8 @@ class Demo:
 
     def _first_sync(self) -> None:
         dump = self.erp.get("/dump")
-        totals = {"companies": len(dump["customers"]), "contacts": len(dump["contacts"])}
+        billed = [one for one in self.erp.get("/books")["documents"] if one["Released"] and one["DocType"] in ("INV", "DRM", "FCH")]
+        totals = {"companies": len(dump["customers"]), "contacts": len(dump["contacts"]), "invoices": len(billed)}
         columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         progress = Progress(*columns, console=self.console)
         bars = {name: progress.add_task(name, total=total) for name, total in totals.items()}
@@ -124,14 +130,14 @@ class Demo:
 
     def _counts(self) -> Iterator[dict[str, int]]:
         """How many records of HubSpot carry our key, from its log, twice a second."""
-        seen: dict[str, set[str]] = {"companies": set(), "contacts": set()}
+        seen: dict[str, set[str]] = {plural: set() for plural in COUNTED.values()}
         after = 0
         while True:
             self.supervisor.tend()
             for entry in self.crm.get("/log", after=after):
                 after = entry["seq"]
-                if entry["key"]:
-                    seen["companies" if entry["entity"] == "company" else "contacts"].add(entry["key"])
+                if entry["key"] and entry["entity"] in COUNTED:
+                    seen[COUNTED[entry["entity"]]].add(entry["key"])
             yield {name: len(keys) for name, keys in seen.items()}
             time.sleep(0.5)
 
@@ -180,6 +186,24 @@ class Demo:
             look()
             time.sleep(0.25)
         return there, late
+
+    def _play(self) -> bool:
+        """The scenes, one after the other; did each arrive?"""
+        if not self.edits:
+            return True
+        with self.flows.shown() as look:
+            for scene in scenes(self.erp, self.crm, TENANT):
+                began = time.monotonic()
+                self.console.print(f"  {escape(scene.done)}", soft_wrap=True)
+                while (there := scene.there()) is None:
+                    if time.monotonic() > began + PATIENCE_SECONDS:
+                        self.console.print("  never arrived", style="red")
+                        return False
+                    self.supervisor.tend()
+                    look()
+                    time.sleep(0.25)
+                self.console.print(f"  [green]there[/] after {time.monotonic() - began:.1f} s  {escape(there)}", soft_wrap=True)
+        return True
 
     def _verdict(self, there: list[Arrival], late: list[dict[str, Any]]) -> bool:
         verdict = self._settled()

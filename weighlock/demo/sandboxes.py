@@ -40,6 +40,16 @@ url = "{hubspot}"
 token = "pat-na1-00000000-sandbox-0000-0000-000000000000"
 """
 
+#: Won deals make customers: those that are won from today on.
+DEALS = """
+[deals]
+since = {today}
+deal = {{ every = 0.5 }}
+overlap_seconds = 30
+requests_per_minute = 6000
+customer_id = "HS{{id36}}"
+"""
+
 
 def settings_for(kafka: str, registry: str, acumatica: str, hubspot: str, tenant: str, state: Path) -> str:
     """A weighlock.toml that points at the two sandboxes."""
