@@ -1,15 +1,17 @@
 """The invoices of docs/agreement.md, section *Receivables*: rules 21 to 25."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.compare.owned import Row, email, same, text
-from sandbox.compare.receivables import BILLED, amount, number, void
+from sandbox.compare.receivables import BILLED, amount, money, number, void
 from sandbox.compare.records import Held, Wanted, held
 
-KINDS = {"INV": "Invoice", "DRM": "Debit Memo", "FCH": "Overdue Charge"}
+STATUSES = {"N": "Open", "C": "Closed", "V": "Voided", "L": "Canceled"}
+OTHERS = {"PMT": "payment", "PPM": "prepayment", "RPM": "voided payment", "CRM": "credit memo", "SMB": "balance write off"}
+KINDS = {"INV": "Invoice", "DRM": "Debit memo", "FCH": "Overdue charge"}
 
 
 @dataclass
@@ -38,7 +40,7 @@ def judge(acumatica: Row, hubspot: Row, portal: Portal) -> Findings:
     found, keys = Findings(0, [], [], [], []), set()
     invoices = held(hubspot, "invoice", "invoices", "acumatica_invoice_key")
     lines = held(hubspot, "line item", "line_items", "acumatica_line_key")
-    pairs, contacts = _pairs(hubspot), Contacts(acumatica, portal.tenant)
+    pairs, contacts, paid = _pairs(hubspot), Contacts(acumatica, portal.tenant), _paid(acumatica["books"])
     for document in acumatica["books"]["documents"]:
         party = f"{portal.tenant}|{document['CustomerNoteID']}".lower()
         if document["DocType"] not in BILLED or not document["Released"] or party not in portal.customers:
@@ -55,7 +57,8 @@ def judge(acumatica: Row, hubspot: Row, portal: Portal) -> Findings:
         else:
             found.invoices += 1
             where, there = f"invoice {refs[0]}, {label}", pairs[refs[0]]
-            found.stale += _values(invoices.live[refs[0]], values(document), where)
+            wanted = values(document) | {"acumatica_payments": payments(document, paid[document["DocType"], document["RefNbr"]])}
+            found.stale += _values(invoices.live[refs[0]], wanted, where)
             found.stale += _parties(there, portal.companies.of(party), portal.people.get(contacts.of(document) or ""), where)
             found.stale += _lines(lines, document, key, there["line_item"], where)
     found.doubled += _strangers(invoices, keys)
@@ -92,8 +95,40 @@ def values(document: Row) -> dict[str, str]:
         "hs_comments": text(document["DocDesc"]),
         "acumatica_open_balance": number(amount(document["CuryDocBal"])),
         "acumatica_document_type": KINDS[document["DocType"]],
+        "acumatica_document_status": "Voided" if document["Voided"] else STATUSES.get(document["Status"], text(document["Status"])),
         "acumatica_terms": text(document["TermsID"]),
+        "acumatica_tax_total": number(Decimal(text(document["CuryTaxTotal"]) or 0)),
     }
+
+
+def payments(document: Row, applications: Iterable[Row]) -> str:
+    """What was applied, a line for each other document that comes to something, in the order of days, then names."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for one in applications:
+        rows[f"{OTHERS[one['AdjgDocType']]} {one['AdjgRefNbr']}"].append(one)
+    lines = []
+    for name, several in rows.items():
+        amounts = [
+            sum((Decimal(text(one[field])) for one in several), Decimal(0)) for field in ("CuryAdjdAmt", "CuryAdjdDiscAmt", "CuryAdjdWOAmt")
+        ]
+        if any(amounts):
+            day = max(one["AdjgDocDate"] for one in several)
+            more = [
+                f", {what} {money(less, document['CuryID'])}"
+                for what, less in zip(("discount", "write-off"), amounts[1:], strict=True)
+                if less
+            ]
+            lines.append((day, name, f"{name} of {day}: {money(amounts[0], document['CuryID'])}{''.join(more)}"))
+    return "\n".join(line for _, _, line in sorted(lines))
+
+
+def _paid(books: Row) -> dict[tuple[str, str], list[Row]]:
+    """The released applications, by the document that was paid."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for one in books["applications"]:
+        if one["Released"]:
+            found[one["AdjdDocType"], one["AdjdRefNbr"]].append(one)
+    return found
 
 
 class Contacts:

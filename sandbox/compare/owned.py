@@ -16,7 +16,7 @@ FREE_MAIL = frozenset(_FREE_MAIL.split())
 SUFFIXES = frozenset(_SUFFIXES.split())  # below these a firm registers its third label, not its second one
 LONGEST = 65_536
 _NUMBERS = """acumatica_credit_limit acumatica_ar_balance acumatica_overdue_amount acumatica_open_invoice_count
-acumatica_last_payment_amount acumatica_open_balance hs_amount_billed quantity price"""
+acumatica_last_payment_amount acumatica_open_balance acumatica_tax_total hs_amount_billed quantity price"""
 NUMBERS = frozenset(_NUMBERS.split())
 _DAYS = "acumatica_oldest_due_date acumatica_last_payment_date acumatica_last_invoice_date hs_invoice_date hs_due_date"
 DAYS = frozenset(_DAYS.split())

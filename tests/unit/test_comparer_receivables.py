@@ -26,6 +26,7 @@ def document(number: int, kind: str, amount: str, balance: str, customer: int = 
     }
     row |= {"CuryID": "GBP", "CuryOrigDocAmt": amount, "CuryDocBal": balance, "DocDate": "2026-01-10", "DueDate": "2026-02-09", "Lines": []}
     row |= {"Status": "N", "Released": True, "Voided": False, "InvoiceNbr": None, "TermsID": "30D", "DocDesc": None, "BillTo": None}
+    row |= {"CuryTaxTotal": "1.50"}
     return row | more
 
 
@@ -66,17 +67,28 @@ def invoice(number: int, amount: str, balance: str, status: str, **more: str) ->
     found = {"hs_number": f"{number:06d}", "hs_currency": "GBP", "hs_invoice_billable": "false", "hs_invoice_status": status}
     found |= {"hs_invoice_date": "2026-01-10T00:00:00Z", "hs_due_date": "2026-02-09", "hs_amount_billed": amount, "acumatica_terms": "30D"}
     found |= {"acumatica_open_balance": balance, "acumatica_document_type": "Invoice", "acumatica_invoice_key": key(number)}
+    found |= {"acumatica_document_status": "Open", "acumatica_tax_total": "1.5"}
     return found | more
+
+
+def applied(kind: str, number: int, amount: str, **more: Any) -> Dump:
+    row = {"AdjdDocType": "INV", "AdjdRefNbr": "000501", "AdjgDocType": kind, "AdjgRefNbr": f"{number:06d}", "AdjgDocDate": "2026-02-03"}
+    return row | {"CuryAdjdAmt": amount, "CuryAdjdDiscAmt": "0", "CuryAdjdWOAmt": "0.5", "Released": True} | more
+
+
+PAID = """payment 000505 of 2026-02-03: 60.00 GBP, write-off 0.50 GBP
+payment 000506 of 2026-02-03: 9.00 GBP, write-off 0.50 GBP
+voided payment 000506 of 2026-02-03: -9.00 GBP, write-off 0.50 GBP"""
 
 
 def both() -> tuple[Dump, Dump]:
     left, right = acumatica(), copy.deepcopy(hubspot())
-    left["books"] = {"documents": book()}
+    left["books"] = {"documents": book(), "applications": [applied("PMT", 505, "60"), applied("PMT", 506, "9"), applied("RPM", 506, "-9")]}
     right["companies"][0]["properties"] |= OWED
     rows = {
-        "301": invoice(501, "100.5", "40.5", "open"),
+        "301": invoice(501, "100.5", "40.5", "open", acumatica_payments=PAID),
         "302": invoice(502, "10", "10", "open", hs_invoice_date="2026-02-20", hs_due_date="2026-03-22"),
-        "308": invoice(508, "8", "0", "voided", hs_invoice_date="2026-02-28"),
+        "308": invoice(508, "8", "0", "voided", hs_invoice_date="2026-02-28", acumatica_document_status="Canceled"),
     }
     right["invoices"] = [{"id": ref, "properties": properties, "archived": False} for ref, properties in rows.items()]
     line = {"acumatica_line_key": f"{key(501)}|1", "quantity": "2.00", "price": "50.25", "hs_line_item_currency_code": "GBP"}
@@ -133,7 +145,11 @@ def stranger(right: Dump) -> None:
     ("change", "kind"),
     [
         *((spoil("companies", "101", **{name: "1"}), "stale") for name in OWED),
-        *((spoil("invoices", "301", **{name: "1"}), "stale") for name in invoice(1, "1", "1", "open") if name != "acumatica_invoice_key"),
+        *(
+            (spoil("invoices", "301", **{name: "1"}), "stale")
+            for name in (*invoice(1, "1", "1", "open"), "acumatica_payments")
+            if name != "acumatica_invoice_key"
+        ),
         *((spoil("line_items", "401", **{name: "1"}), "stale") for name in ("quantity", "price", "hs_line_item_currency_code")),
         *((unlink(kind), "stale") for kind in ("company", "contact", "line_item")),
         (spoil("invoices", "302", acumatica_invoice_key=""), "missing"),
