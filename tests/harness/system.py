@@ -22,6 +22,8 @@ from weighlock.processes import spawn, stop
 from weighlock.settings import Settings
 
 TENANT = "demo"
+#: Twelve for each customer would make every test one of invoices.
+FEW = "40"
 WORKERS = ("source-acumatica", "streams", "sink-hubspot")
 
 
@@ -221,7 +223,9 @@ def eventually(what: str, true: Callable[[], Any], seconds: float = 30, every: f
 def running(
     broker: Broker, folder: Path, *data: str, acumatica: tuple[str, ...] = (), hubspot: tuple[str, ...] = (), more: str = ""
 ) -> Iterator[System]:
-    """A prepared system; `data` are arguments of both sandboxes. The workers are yet to be started."""
+    """A prepared system; `data` are arguments of both sandboxes (a few invoices, unless they say how many). The workers are yet to be
+    started."""
+    data = data if "--invoices" in data else (*data, "--invoices", FEW)
     with System(broker, f"t{secrets.token_hex(4)}.", folder, (*data, *acumatica), (*data, *hubspot), more) as system:
         system.prepare()
         yield system
