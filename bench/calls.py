@@ -247,8 +247,9 @@ def first_sync(system: System, world: World, quiet: float = 5.0, seconds: float 
 
 @contextmanager
 def prepared(place: Broker, folder: Path, world: World, hubspot: tuple[str, ...] = ()) -> Iterator[System]:
-    """`hubspot`: arguments of that sandbox."""
+    """`hubspot`: arguments of that sandbox. Documents are another matter (bench/backlog.py)."""
     with running(place, folder, "--data", str(world.write(folder / "world")), hubspot=hubspot) as system:
+        system.source.env["WEIGHLOCK_ACUMATICA__FEED"] = "off"
         yield system
 
 

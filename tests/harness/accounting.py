@@ -108,9 +108,11 @@ def _judge(story: Story) -> tuple[str, list[str]]:
     refused = sum(entry.event == "rejected" for entry in story.events)
     if refused != story.letters:
         problems.append(f"{refused} times rejected, {story.letters} dead letters")
-    parts: dict[tuple[str, str | None, int | None], list[Audit]] = defaultdict(list)
-    for entry in story.events:
-        parts[entry.ref, entry.facet, entry.version].append(entry)
+    wishes = dict.fromkeys((one.ref, one.facet, one.version) for one in story.events if one.event not in DECIDED)
+    parts = {
+        wish: [one for one in story.events if (one.ref, one.facet, one.version) == wish or (one.event in DECIDED and one.ref == wish[0])]
+        for wish in wishes
+    }
     ends = {}
     for (ref, facet, version), events in parts.items():
         end, found = _end(events)
