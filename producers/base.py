@@ -131,6 +131,7 @@ class _Track:
     began: datetime | None = None
     written: float | None = None
     unfinished: bool = False  # the last checkpoint lies within a walk
+    through: bool = False  # a walk has ended since we lead
 
     @property
     def name(self) -> str:
@@ -138,6 +139,7 @@ class _Track:
 
     def resume(self, checkpoint: Position, now: datetime) -> None:
         """Where the last leader was. A re-reading that had ended left an empty checkpoint."""
+        self.through = False
         if self.again:
             self.due, self.unfinished = (now, True) if checkpoint else (NEVER, False)
         else:
@@ -158,7 +160,10 @@ class _Track:
     def move(self, page: Page) -> None:
         """That page is done."""
         self.position = page.position
-        if not page.more:
+        if page.more:
+            self.due = datetime.now(UTC)  # behind those that wait already
+        else:
+            self.through = True
             assert self.began is not None
             self.due = NEVER if self.again else self.schedule.next(self.began)
             self.position = None if self.again else page.position
@@ -174,7 +179,7 @@ class _Loop:
         self._log = structlog.get_logger(worker=f"source-{source.name}")
         self.led = False
         self._again = {entity: _Track(entity, schedule, True) for entity, schedule in source.entities.items()}
-        # in the order of their right of way: what changed goes before what is read again
+        # in the order of their first walks, for contacts refer to customers, and invoices to both
         self._tracks = [*(_Track(entity, schedule, False) for entity, schedule in source.entities.items()), *self._again.values()]
         self._attempt, self._resume = 0, 0.0
         metrics.partitions(f"source-{source.name}", lambda: int(leadership.leads))
@@ -205,9 +210,9 @@ class _Loop:
         return max(0.0, min(0.5, max(due, self._resume - time.monotonic())))
 
     def _turn(self) -> None:
-        """One page of the first track that is due, if it is time."""
+        """One page of the track that has been due for the longest time, if it is time."""
         now = datetime.now(UTC)
-        track = next((track for track in self._tracks if track.due <= now), None)
+        track = self._next(now)
         if track is None or time.monotonic() < self._resume:
             return
         if resting(track.schedule, now):
@@ -223,6 +228,16 @@ class _Loop:
         except RejectedError as error:
             self._log.error("the vendor refuses the list, its entity waits", entity=track.name, reason=str(error), request=error.request)
             track.due = now + REFUSED_LIST
+
+    def _next(self, now: datetime) -> _Track | None:
+        """Each has its turn, even where polls take longer than their interval. Who has not been through its first walk goes before all
+        that come later."""
+        due: list[_Track] = []
+        for track in (track for track in self._tracks if track.due <= now):
+            due.append(track)
+            if not (track.through or track.again):
+                break
+        return min(due, key=lambda track: track.due, default=None)
 
     def _page(self, track: _Track, now: datetime) -> None:
         if track.began is None:

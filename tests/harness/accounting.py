@@ -12,11 +12,12 @@ by a call of ours that took effect late is written once more, as `rewritten`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.records import Audit, DeadLetter
 from schemas.sources import SourceAcumaticaInvoice
-from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_DAY, SOURCE_INVOICE, TOPICS
+from schemas.topics import AUDIT, DEAD_LETTERS, SOURCE_DAY, SOURCE_INVOICE, TOPICS, Topic
 from weighlock.kafka.wire import Wire
 
 FINAL = frozenset({"written", "unchanged", "superseded", "out_of_scope", "rejected", "counted"})
@@ -25,7 +26,7 @@ HARMLESS = frozenset({"unchanged", "superseded"})
 DECIDED = frozenset({"linked", "unlinked"})
 ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "noted", *DECIDED, "rewritten"})
 #: Of the facets of one change, those whose end is the change's own.
-FIRST = ("profile", "document", None)
+FIRST = ("profile", "document", "seed", None)
 #: A new day is no change of a record: it ends with the customers whom it concerns, and often there are none.
 SOURCES = tuple(topic for topic in TOPICS if topic.name.startswith("source.") and topic is not SOURCE_DAY)
 
@@ -55,9 +56,10 @@ class Story:
 
 
 def account(wire: Wire) -> Account:
-    """Reads the source topics, `audit` and `dead-letters` from their beginning."""
-    stories, days = _changes(wire), _traces(wire)
+    """Reads the source topics, `audit` and `dead-letters` from their beginning; what is read from the vendor meanwhile is left out."""
+    stories, days = _changes(wire), _traces(wire, (SOURCE_DAY,))
     found = Account()
+    strange: list[Audit] = []
     for message in wire.read(AUDIT):
         entry = wire.decode(Audit, message)
         assert entry is not None, "audit has a tombstone"
@@ -65,11 +67,14 @@ def account(wire: Wire) -> Account:
         if entry.event not in FINAL | ON_THE_WAY:
             found.problems.append(f"{entry.ref}: an event nobody knows: {entry.event}")
         if story is None and entry.trace not in days and (entry.event == "read" or entry.version is not None):
-            found.problems.append(f"{entry.ref}: {entry.event} of version {entry.version}, yet no record on a source topic")
+            strange.append(entry)
         elif story is not None and entry.event == "read":
             story.reads += 1
         elif story is not None:
             story.events.append(entry)
+    new = _traces(wire, SOURCES) if strange else set()
+    for entry in (entry for entry in strange if entry.trace not in new):
+        found.problems.append(f"{entry.ref}: {entry.event} of version {entry.version}, yet no record on a source topic")
     for message in wire.read(DEAD_LETTERS):
         letter = wire.decode(DeadLetter, message)
         if letter is not None and letter.trace in stories:
@@ -97,8 +102,8 @@ def _is_billed(invoice: SourceAcumaticaInvoice | None) -> bool:
     return invoice is not None and invoice.DocType in ("INV", "DRM", "FCH")
 
 
-def _traces(wire: Wire) -> set[str]:
-    return {dict(message.headers() or ()).get("weighlock-trace", b"").decode() for message in wire.read(SOURCE_DAY)}
+def _traces(wire: Wire, topics: Iterable[Topic]) -> set[str]:
+    return {dict(message.headers() or ()).get("weighlock-trace", b"").decode() for topic in topics for message in wire.read(topic)}
 
 
 def _judge(story: Story) -> tuple[str, list[str]]:
@@ -116,7 +121,7 @@ def _judge(story: Story) -> tuple[str, list[str]]:
     ends = {}
     for (ref, facet, version), events in parts.items():
         end, found = _end(events)
-        ends[ref != story.ref, FIRST.index(facet) if facet in FIRST else len(FIRST), str(facet), version or 0] = end
+        ends[ref != story.ref and facet != "seed", FIRST.index(facet) if facet in FIRST else len(FIRST), str(facet), version or 0] = end
         problems += found
     own = [end for (others, *_), end in sorted(ends.items()) if end and not others and not (story.billed and end == "counted")]
     if not own:

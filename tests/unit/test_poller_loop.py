@@ -87,6 +87,16 @@ def test_a_walk_is_finished_before_the_next_entity(loop_of: Make) -> None:
     assert source.asked == [("customer", None), ("customer", {"a": "1"}), ("contact", None)]
 
 
+def test_each_has_its_turn(loop_of: Make) -> None:
+    """Where a poll takes longer than the interval, nobody waits for ever: neither those that come later, nor changes behind a long walk."""
+    long = [Page((), {"page": str(page)}, more=True) for page in range(6)]
+    source = Scripted(Schedule(every=1e-6, reread=None), customer=[Page((), {"a": "1"})], contact=[*long, Page((), {"b": "1"})])
+    turns(loop_of(source)[0], 20)
+    asked = [entity for entity, _ in source.asked]
+    assert asked[:2] == ["customer", "contact"]
+    assert all({"customer", "contact"} == set(asked[place : place + 3]) for place in range(0, 18))
+
+
 def test_it_goes_on_from_the_checkpoint(loop_of: Make) -> None:
     """The source gets its own words back, without the loop's."""
     source = Scripted(Schedule(every=1000))
