@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -26,13 +27,13 @@ import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from schemas.records import Result
-from schemas.topics import RESULTS_HUBSPOT
-from tests.chaos.crew import Crew
-from tests.chaos.faults import FAULTS, REFUSED, Fault, Faults
+from tests.chaos.crew import DEALERS, Crew
+from tests.chaos.faults import FAULTS, LEFT_OUT, REFUSED, Fault, Faults
 from tests.harness.accounting import account, twice_created
+from tests.harness.leftovers import left_out, orphans
 from tests.harness.system import WORKERS, System, eventually, running
 from weighlock import processes
+from weighlock.demo.sandboxes import DEALS
 from weighlock.stack import Stack
 
 #: Longer than the sessions of all groups (6 s): who sleeps so long has been replaced.
@@ -122,7 +123,9 @@ class Campaign:
         if not self._cards:
             self._packs += 1
             roles = [(what, role) for what, times in (("kill", KILLS), ("pause", PAUSES)) for role in WORKERS for _ in range(times)]
-            self._cards = [*(("arm", fault) for fault in FAULTS), *roles, ("kill", "broker"), ("kill", "registry")]
+            roles += [("kill", role) for role in DEALERS]
+            portal = [("portal", how) for how in ("no-scope", "ok", "absent", "ok")]
+            self._cards = [*(("arm", fault) for fault in FAULTS), *roles, ("kill", "broker"), ("kill", "registry"), *portal]
             self.choice.shuffle(self._cards)
         return self._cards.pop()
 
@@ -131,6 +134,9 @@ class Campaign:
         if isinstance(whom, Fault):
             self.faults.arm(whom, int(chance * (10 if whom.system == "acumatica" else 3)))
             self._say(f"armed {whom.name}")
+            return
+        if what == "portal":
+            self._say(self.faults.portal(whom))
             return
         if whom in ("broker", "registry"):
             self._restart(whom, 0.5 + 2 * later)
@@ -173,6 +179,7 @@ class Campaign:
         outcome.fired = self.faults.fired()
         outcome.kills, outcome.in_flight, outcome.zombies, outcome.deaths = crew.kills, crew.kills_in_flight, crew.zombies, crew.deaths
         system.heal()
+        self.faults.portal("ok")
         crew.everybody_up()
         self._say("no more faults: everything settles")
         self._rest(8)  # the last late commit has taken effect by now
@@ -182,7 +189,7 @@ class Campaign:
                 copy.start()
         eventually_agreed(system, outcome, crew)
         outcome.problems += crew.problems
-        outcome.fired[REFUSED] = self.faults.refused()
+        outcome.fired |= {REFUSED: self.faults.refused(), LEFT_OUT: left_out(system)}
         found = account(system.wire)
         outcome.ends = found.ends
         outcome.unaccounted = found.problems
@@ -212,19 +219,6 @@ def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: flo
         outcome.problems.append(str(error))
 
 
-def orphans(system: System) -> list[str]:
-    """Live records that the API made in HubSpot and that no ledger entry of ours knows."""
-    known = set()
-    for message in system.wire.read(RESULTS_HUBSPOT):
-        result = system.wire.decode(Result, message)
-        if result is not None and result.target is not None:
-            known.add(result.target)
-    dump = system.crm.get("/dump")
-    rows = (("company", dump["companies"]), ("contact", dump["contacts"]))
-    live = {f"hubspot:{kind}:{row['id']}" for kind, found in rows for row in found if not row["archived"] and not row["seeded"]}
-    return sorted(live - known)
-
-
 @contextmanager
 def edits_going_on(system: System, seed: int) -> Iterator[list[int]]:
     """A person who edits without rest, and now and then types an address that no mail system takes; how many edits each round made."""
@@ -235,10 +229,13 @@ def edits_going_on(system: System, seed: int) -> Iterator[list[int]]:
     def edit() -> None:
         with httpx.Client(base_url=f"{system.erp.url}/__sandbox__", trust_env=False, timeout=60) as http:
             while not done.wait(0.3):
-                changes: list[dict[str, object]] = [{"random": 16, "seed": seed * 10_000 + len(made)}]
+                turn = seed * 10_000 + len(made)
+                changes: list[dict[str, object]] = [{"random": 16, "seed": turn}, {"ar": "random", "count": 6, "seed": turn}]
                 if len(made) % 10 == 0:
                     typo = {"LastName": "Typo", "Email": f"no address {len(made)}", "BusinessAccount": customer}
                     changes.append({"entity": "contact", "create": typo})
+                if len(made) % 5 == 0:
+                    win_a_deal(system, turn)
                 made.append(sum(len(http.post("/edit", json=change).raise_for_status().json()) for change in changes))
 
     person = threading.Thread(target=edit, name="editor")
@@ -250,10 +247,21 @@ def edits_going_on(system: System, seed: int) -> Iterator[list[int]]:
         person.join()
 
 
+def win_a_deal(system: System, number: int) -> None:
+    """With a company that is no customer yet, and does not look like one."""
+    crm = system.crm
+    firm = {"name": f"Won {number} Joinery", "domain": f"won-{number}.example", "hs_country_code": "US"}
+    company = next(entry["id"] for entry in crm.edit(entity="company", create=firm) if entry["entity"] == "company")
+    deal = {"dealname": f"Deal {number}", "dealstage": "closedwon"}
+    for _ in range(1 + number % 2):  # every second company wins two at once
+        crm.edit(entity="deal", create=deal, company=company)
+
+
 def campaign(stack: Stack, folder: Path, minutes: float, seed: int, progress: Progress) -> Outcome:
     """Everything of one run but the stack: started, judged and ended."""
     data = ("--customers", "300", "--contacts", "600", "--seed", str(seed))
-    with running(stack, folder, *data, acumatica=("--set", "latency_seconds=0.05")) as system:
+    deals = DEALS.format(today=datetime.now(UTC).date())
+    with running(stack, folder, *data, acumatica=("--set", "latency_seconds=0.05"), more=deals) as system:
         return Campaign(system, stack, seed, progress).run(minutes)
 
 

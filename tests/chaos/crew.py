@@ -14,6 +14,8 @@ from tests.harness.flight import EDGES, Tower
 from tests.harness.system import WORKERS, System, Worker
 from weighlock.kafka.admin import admin_client
 
+#: Those of the deals, a copy each: there are few deals, and two cores.
+DEALERS = ("source-hubspot", "sink-acumatica")
 #: A worker that ended by itself with one of these would not be mended by a new start (`weighlock.supervise`).
 HOPELESS = (2, 3)
 
@@ -75,8 +77,8 @@ class Crew:
     def __init__(self, system: System, copies: int = 2) -> None:
         self.system, self.tower = system, Tower(system)
         self.copies: list[Copy] = []
-        for role in WORKERS:
-            for number in range(copies):
+        for role, times in (*((role, copies) for role in WORKERS), *((role, 1) for role in DEALERS)):
+            for number in range(times):
                 log = system.folder / f"{role}-{number}.log"
                 worker = Worker(role, system.env, log, str(number))
                 system.workers[role if number == 0 else f"{role} {number}"] = worker  # so that the system stops it too
@@ -160,7 +162,7 @@ class Crew:
     def _work(self, copy: Copy) -> str | None:
         """Of the partitions that it holds: records that nobody has finished, or a transaction that is open."""
         group, reads, writes = EDGES[copy.role]
-        held, leads = copy.holds(), copy.role == "source-acumatica"
+        held, leads = copy.holds(), copy.role.startswith("source-")
         try:
             ends, stable = self.tower.ends(writes), self.tower.ends(writes, committed=True)
             opened = [place for place in ends if stable[place] < ends[place] and (leads or place[1] in held)]

@@ -64,6 +64,7 @@ FAULTS = (
     _erp("lost seat", "lost-seat", seconds=2),
 )
 REFUSED = "hubspot: 207 with some refused"
+LEFT_OUT = "hubspot: invoices taken away"
 
 
 class Faults:
@@ -79,6 +80,11 @@ class Faults:
         self._armed[fault.name] += 1
         rule = {"id": f"{fault.name} #{self._armed[fault.name]}", "kind": fault.kind, "path": fault.path, "args": fault.args}
         self._system.fault(self._boxes[fault.system], times=fault.times, skip=skip, **rule)
+
+    def portal(self, how: str) -> str:
+        """The portal takes invoices (`ok`), or not any more; what was done."""
+        self._system.crm.http.post("/portal", json={"invoices": how}).raise_for_status()
+        return f"the portal's invoices: {how}"
 
     def fired(self) -> Counter[str]:
         """By name, those that never did with 0."""

@@ -21,6 +21,8 @@ NORMALIZED = (topics.CUSTOMER, topics.CONTACT, topics.INVOICE, topics.PAYMENT)
 EDGES: dict[str, tuple[str | None, tuple[Topic, ...], tuple[Topic, ...]]] = {
     "source-acumatica": (None, (), (*SOURCES, topics.CHECKPOINTS)),
     "streams": ("streams", (*SOURCES, *NORMALIZED), NORMALIZED),
+    "source-hubspot": (None, (), (topics.SOURCE_DEAL,)),
+    "sink-acumatica": ("sink.acumatica", (topics.UPSERTS_ACUMATICA,), (topics.RESULTS_ACUMATICA, topics.WAITING_ACUMATICA)),
     "sink-hubspot": ("sink.hubspot", (topics.UPSERTS_HUBSPOT,), (topics.RESULTS_HUBSPOT, topics.WAITING_HUBSPOT)),
 }
 
