@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import stamina
+
 from weighlock.clients.hubspot import HubSpot
 from weighlock.clients.hubspot_answers import Conflict, Forbidden, Unavailable
 from weighlock.clients.hubspot_associations import PLURAL
-from weighlock.errors import ConfigError, TransientError
+from weighlock.errors import ConfigError, RateLimited, TransientError
 
 #: For each object, the properties as HubSpot's API takes them: name, label, type, fieldType, groupName, hasUniqueValue where it is true.
 Definitions = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -18,6 +20,8 @@ Definitions = Mapping[str, Sequence[Mapping[str, Any]]]
 SHOWN_WITHIN = 10.0
 #: Without these there is nothing to be done.
 NEEDED = ("company", "contact")
+#: A setup makes some sixty calls in a row: at a limit it waits, for two minutes at the most.
+WAITS = 120.0
 COMPARED = ("type", "fieldType", "hasUniqueValue")
 
 
@@ -29,6 +33,13 @@ class Step:
     name: str
     state: Literal["ok", "missing", "created", "differs", "left out"]
     detail: str = ""
+
+
+def _until(error: Exception) -> float | bool:
+    return error.retry_after + 0.1 if isinstance(error, RateLimited) else False
+
+
+_patiently = stamina.retry(on=_until, attempts=None, timeout=WAITS)
 
 
 def setup(client: HubSpot, group: tuple[str, str], definitions: Definitions, *, dry_run: bool = False) -> list[Step]:
@@ -61,9 +72,9 @@ def _setup(
     client: HubSpot, kind: str, group: tuple[str, str], wanted: Sequence[Mapping[str, Any]], dry_run: bool
 ) -> tuple[list[Step], list[str]]:
     """Of one object: what was found and done, and why it cannot be worked with."""
-    there = {one["name"] for one in client.property_groups(kind)}
+    there = {one["name"] for one in _patiently(client.property_groups)(kind)}
     steps, wrong = [_group(client, kind, group, group[0] in there, dry_run)], list[str]()
-    held = {one["name"]: one for one in client.property_definitions(kind)}
+    held = {one["name"]: one for one in _patiently(client.property_definitions)(kind)}
     for definition in wanted:
         found: Mapping[str, Any] | None = held.get(definition["name"])
         state: Literal["created", "missing"] = "missing" if dry_run else "created"
@@ -120,7 +131,7 @@ def _group(client: HubSpot, kind: str, group: tuple[str, str], there: bool, dry_
     if dry_run:
         return Step(kind, f"group {group[0]}", "missing")
     try:
-        client.create_property_group(kind, *group)
+        _patiently(client.create_property_group)(kind, *group)
     except Conflict:  # somebody else was quicker, or the list lags behind
         return Step(kind, f"group {group[0]}", "ok")
     return Step(kind, f"group {group[0]}", "created")
@@ -128,16 +139,16 @@ def _group(client: HubSpot, kind: str, group: tuple[str, str], there: bool, dry_
 
 def _create(client: HubSpot, kind: str, definition: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        return client.create_property(kind, definition)
+        return _patiently(client.create_property)(kind, definition)
     except Conflict:  # there after all: what is read lags up to a second behind (facts/hubspot.md §4)
         _wait_until_shown(client, kind, {definition["name"]})
-        return client.property_definition(kind, definition["name"])
+        return _patiently(client.property_definition)(kind, definition["name"])
 
 
 def _wait_until_shown(client: HubSpot, kind: str, names: set[str]) -> None:
     """What was made is not read back at once: whoever starts right after us must find it. `TransientError` if it never shows."""
     until = time.monotonic() + SHOWN_WITHIN
-    while hidden := names - {one["name"] for one in client.property_definitions(kind)}:
+    while hidden := names - {one["name"] for one in _patiently(client.property_definitions)(kind)}:
         if time.monotonic() > until:
             raise TransientError(f"HubSpot made {', '.join(sorted(hidden))} and does not show it: try again in a minute")
         time.sleep(0.25)
