@@ -30,9 +30,11 @@ class Pairs:
         self.seen: dict[str, dict[str, bool]] = {}  # what was read of each, last
 
     def make(self, pairs: Mapping[Pair, Wish]) -> dict[Pair, RejectedError]:
-        """The refusals. A record that people merged may be refused under its old id (facts/hubspot.md does not know)."""
+        """The refusals. A record that people merged may be refused under its old id (facts/hubspot.md does not know). One that people
+        deleted just now is no reason to refuse the other: when it is made again, its link moves, and the pair is made with that one."""
         refused = self._make_as_named(pairs)
         now = self.now(other for _, other in refused) if refused else {}
+        refused = {pair: refusal for pair, refusal in refused.items() if pair[1] in now}
         moved = {(one, other): (one, now.get(other, other)) for one, other in refused}
         again = {new: pairs[old] for old, new in moved.items() if new != old}
         still = self._make_as_named(again)

@@ -99,11 +99,12 @@ def test_each_table_and_partition_is_a_database(bench: Bench, on: bool) -> None:
 
 
 def test_our_own_app_keeps_the_rules(bench: Bench) -> None:
-    """The app that we run has one plain table of bytes, agents without concurrency, no timers, and the engine's settings."""
+    """The app that we run has plain tables of bytes, agents without concurrency, no timers, and the engine's settings."""
     settings = Settings(kafka="127.0.0.1:1", registry="http://127.0.0.1:1", state=bench.folder)
     app, bare = build(settings, codec()), engine(settings, "bare")
     assert [(name, table.is_global, table.key_type, table.value_type) for name, table in app.tables.items()] == [
-        ("links", False, bytes, bytes)
+        ("links", False, bytes, bytes),
+        ("receivables", False, bytes, bytes),
     ]
     assert {(agent.concurrency, agent.supervisor_strategy.__name__) for agent in app.agents.values()} == {(1, "CrashingSupervisor")}
     assert len(app._tasks) == len(bare._tasks)
