@@ -19,8 +19,8 @@ from producers.acumatica_document_tables import INVOICE, KEYS, ONLY_INVOICES, PA
 from producers.acumatica_walk import STAMP, Ask, Terms
 from schemas.sources import AcumaticaApplication, AcumaticaBillTo, AcumaticaTran
 from weighlock.clients.acumatica import Reads
-from weighlock.clients.acumatica_odata import Part, any_pair, beyond, every, literal, packed, ranges
-from weighlock.clients.acumatica_values import Row
+from weighlock.clients.acumatica_odata import Part, any_pair, beyond, every, literal, ranges
+from weighlock.clients.acumatica_values import Row, packed
 from weighlock.errors import RejectedError, brief
 
 APPLICATIONS = "ARAdjust"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from schemas.refs import Ref
-from sinks.acumatica_candidates import ENTITY, KIND, Candidates, carries, described, listed
+from sinks.acumatica_candidates import ACCOUNT, ENTITY, KIND, Candidates, carries, described, listed
 from sinks.contract import Answer, Ask, Claims, Postponed, Resolved, TakesAll, Unlinked, Written
 from weighlock.clients.acumatica_values import Row, literal
 from weighlock.clients.acumatica_writes import AcumaticaWrites, AlreadyThere
@@ -36,7 +36,10 @@ class AcumaticaTarget(TakesAll):
         self.longest_call = settings.need_acumatica().timeout_seconds + MARGIN
 
     def check(self) -> None:
+        """Sign in, the endpoint, and the two forms that we read."""
         self._client.check()
+        self._client.list(ENTITY, ["CustomerID"], top=1)
+        self._client.list(ACCOUNT, ["BusinessAccountID"], top=1)
 
     def close(self) -> None:
         self._client.close()
@@ -80,12 +83,15 @@ class Seeder:
         """Of several that look alike the first one; the others are then held against it."""
         answers: dict[str, Answer] = {}
         candidates = self._candidates.alike([one.wish for one in new])
+        accounts = self._candidates.accounts([one.wish for one in new])
         taken: set[tuple[str, str]] = set()
         later: list[Resolved] = []
         for one in new:
             looks = {(match.property, match.value.casefold()) for match in one.wish.matches}
             if rows := candidates[one.wish.subject]:
                 answers[one.wish.subject] = self._candidates.refusal(one.wish, rows)
+            elif rows := accounts[one.wish.subject]:
+                answers[one.wish.subject] = self._candidates.no_customer_yet(one.wish, rows)
             elif taken & looks:
                 later.append(one)
             else:

@@ -1,24 +1,25 @@
-"""Customers that are there already: those that carry a company's ref, and those that look like it. Few list calls for many companies."""
+"""Who is there already: customers that carry a company's ref, those that look like it, and business accounts that are no customers yet.
+Few list calls for many companies."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
 
 from schemas.hosts import host_of
 from schemas.records import Wish
 from schemas.refs import Ref
 from sinks.contract import Ask, Claims
-from weighlock.clients.acumatica_values import PLAIN, Row, literal
+from weighlock.clients.acumatica_values import Row, literal, packed
 from weighlock.errors import RejectedError
 
 if TYPE_CHECKING:
     from weighlock.clients.acumatica_writes import AcumaticaWrites
 
 ENTITY, KIND = "Customer", "customer"
+ACCOUNT, ACCOUNT_SHOWN = "BusinessAccount", ("BusinessAccountID", "Name", "Type", "Status", "AccountRef")
 SHOWN = ("CustomerID", "CustomerName", "Status", "MainContact/Email", "MainContact/WebSite")
 #: Room for one `$filter`, encoded: IIS takes 2,048 characters of query where nobody has raised it.
 ROOM = 1500
@@ -60,6 +61,21 @@ class Candidates:
                     found[subject] |= {str(row["id"]): row for row in rows if is_one(row, value)}
         return {subject: list(rows.values()) for subject, rows in found.items()}
 
+    def accounts(self, wishes: Sequence[Wish]) -> dict[str, list[Row]]:
+        """By subject: prospects, vendors and other business accounts that carry its ref or have its name. One of them becomes a customer
+        by being extended to it, in Acumatica alone."""
+        found: dict[str, dict[str, Row]] = {wish.subject: {} for wish in wishes}
+        terms = [f"Name eq {literal(name)}" for name in {name for wish in wishes for name in _names(wish)}]
+        terms += [f"substringof({literal(wish.key_value)},AccountRef)" for wish in wishes]
+        for filter in packed(terms, ROOM):
+            for row in self._ask(partial(self._client.list, ACCOUNT, ACCOUNT_SHOWN, (), filter), ()):
+                if "Customer" in str(row.get("Type")):
+                    continue
+                for wish in wishes:
+                    if _text(row, "Name") in _names(wish) or carries(row, wish):
+                        found[wish.subject][str(row["id"])] = row
+        return {subject: list(rows.values()) for subject, rows in found.items()}
+
     def numbered(self, number: str, field: str) -> list[Row]:
         return self._rows([f"CustomerID eq {literal(number)}"], field)
 
@@ -77,9 +93,21 @@ class Candidates:
         reason = f"{count} of Acumatica may be this company already: {'; '.join(told)}. If so, {how}; {else_}"
         return RejectedError(reason, candidates=tuple(str(Ref("acumatica", KIND, id)) for id in owners))
 
+    def no_customer_yet(self, wish: Wish, rows: Sequence[Row]) -> RejectedError:
+        """A person decides: the sentence says how."""
+        told = "; ".join(
+            f"{str(row.get('BusinessAccountID')).strip()} ({str(row.get('Name')).strip()}, {row.get('Type')}, {row.get('Status')})"
+            for row in rows
+        )
+        reason = (
+            f"this company may be a business account of Acumatica that is no customer: {told}. If so, extend it to a customer there, with "
+            f"{wish.key_value} in {wish.key_property}; if not, make the customer by hand, with the same"
+        )
+        return RejectedError(reason, candidates=tuple(str(Ref("acumatica", "business_account", str(row["id"]).lower())) for row in rows))
+
     def _rows(self, terms: Iterable[str], *more: str) -> list[Row]:
         found: list[Row] = []
-        for filter in _either(terms):
+        for filter in packed(terms, ROOM):
             found += self._ask(partial(self._client.list, ENTITY, [*SHOWN, *more], ["MainContact"], filter), ())
         return list({str(row["id"]): row for row in found}.values())
 
@@ -95,23 +123,12 @@ def listed(properties: Mapping[str, str | None], *more: str) -> tuple[list[str],
     return select, list(dict.fromkeys(path.rpartition("/")[0] for path in select if "/" in path))
 
 
-def _either(terms: Iterable[str]) -> Iterator[str]:
-    """Filters that take any of the terms, each within its room."""
-    some: list[str] = []
-    length = 0
-    for term in terms:
-        size = len(quote_plus(f"{term} or ", safe=PLAIN))
-        if some and length + size > ROOM:
-            yield " or ".join(some)
-            some, length = [], 0
-        some.append(term)
-        length += size
-    if some:
-        yield " or ".join(some)
-
-
 def carries(row: Row, wish: Wish) -> bool:
     return wish.key_value in [part.strip() for part in str(row.get(wish.key_property) or "").split(";")]
+
+
+def _names(wish: Wish) -> set[str]:
+    return {match.value.casefold() for match in wish.matches if match.property == "CustomerName"}
 
 
 def _text(row: Row, name: str) -> str:

@@ -10,22 +10,12 @@ from dataclasses import replace
 from schemas.codec import Codec
 from schemas.headers import Headers, Passage, new_trace
 from schemas.records import Audit, DeadLetter, now
-from schemas.topics import (
-    AUDIT,
-    DEAD_LETTERS,
-    LINKS,
-    SOURCE_CONTACT,
-    SOURCE_CUSTOMER,
-    SOURCE_DAY,
-    SOURCE_DEAL,
-    SOURCE_INVOICE,
-    SOURCE_PAYMENT,
-)
+from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, TOPICS
 from streams.contract import WORKER, Arrival, Context, Flow, Incoming, Outputs, Sendable, Stage
 from weighlock.errors import RejectedError, brief, sayable
 from weighlock.kafka.wire import Outgoing
 
-SOURCES = (SOURCE_CUSTOMER, SOURCE_CONTACT, SOURCE_INVOICE, SOURCE_PAYMENT, SOURCE_DAY, SOURCE_DEAL)
+SOURCES = frozenset(topic for topic in TOPICS if topic.name.startswith("source."))
 #: What a pure step, or Avro, raises about the record itself. Anything else (the registry is away, the disk is full) is not its fault.
 FAULTS_OF_THE_RECORD = (RejectedError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 

@@ -125,6 +125,24 @@ def test_look_alikes_are_listed(desk: Desk) -> None:
     assert desk.created == []
 
 
+def test_a_prospect_is_no_second_account(desk: Desk) -> None:
+    """A business account of that name, or with the company's ref, that is no customer yet: it is listed with what to do, nothing is made.
+    One that is a customer as well is looked at as that."""
+    vendor = desk.line.vendor
+    for fields in ({"Name": "COMPANY 1"}, {"Name": "Else", "Type": "Vendor", "AccountRef": "a; hubspot:company:2"}, {"Name": "Company 10"}):
+        vendor.edit({"entity": "business_account", "create": fields})
+    desk.has(CustomerName="Company 3")
+    answers = desk.write(*(seed(number) for number in (1, 2, 3, 4)))
+    prospect, supplier, _ = (row for row in vendor.store.accounts if row["Type"] != "Customer")
+    error = refused(answers["hubspot:company:1"])
+    assert f"{prospect['BusinessAccountID']} (COMPANY 1, Business Account, Prospect)" in error.reason
+    assert "extend it to a customer there, with hubspot:company:1 in AccountRef" in error.reason
+    assert error.candidates == (f"acumatica:business_account:{prospect['id']}",)
+    assert refused(answers["hubspot:company:2"]).candidates == (f"acumatica:business_account:{supplier['id']}",)
+    assert "a customer of Acumatica may be this company" in refused(answers["hubspot:company:3"]).reason
+    assert desk.created == ["hubspot:company:4"]
+
+
 def test_two_companies_of_one_name(desk: Desk) -> None:
     """In one batch: the first is made, the second is held against it."""
     answers = desk.write(seed(1, CustomerName="Twin"), seed(2, CustomerName="TWIN"), seed(3))
@@ -228,7 +246,9 @@ def test_numbers_by_a_template(tmp_path: Path) -> None:
 def test_few_calls(desk: Desk) -> None:
     """Forty companies are looked up together: a call to make each and one to read it back, and some lists."""
     desk.write(*(seed(number, **{"MainContact.Email": f"a@c{number}.example"}) for number in range(40)))
-    lists = [request for request in desk.line.seen if request.method == "GET" and request.url.path.endswith("/Customer")]
+    lists = [
+        request for request in desk.line.seen if request.method == "GET" and request.url.path.endswith(("/Customer", "/BusinessAccount"))
+    ]
     assert len(desk.line.customers) == 40
-    assert len(lists) <= 6
+    assert len(lists) <= 9
     assert all(len(request.url.query) < 2048 for request in lists)

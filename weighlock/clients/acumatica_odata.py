@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
-from weighlock.clients.acumatica_values import PLAIN, Row
+from weighlock.clients.acumatica_values import Row, encoded_size
 from weighlock.errors import RejectedError, TransientError
 
 
@@ -95,41 +95,22 @@ def ranges(first: str, second: str, pairs: Iterable[tuple[str, str]]) -> list[st
     ]
 
 
-def packed(terms: Iterable[str], room: int) -> Iterator[str]:
-    """The terms joined by `or`, in as few filters as there is room for."""
-    chunk: list[str] = []
-    length = 0
-    for term in terms:
-        size = _size(f"{term} or ")
-        if chunk and length + size > room:
-            yield " or ".join(chunk)
-            chunk, length = [], 0
-        chunk.append(term)
-        length += size
-    if chunk:
-        yield " or ".join(chunk)
-
-
 def any_pair(first: str, second: str, pairs: Iterable[tuple[str, str]], room: int) -> Iterator[tuple[list[tuple[str, str]], str]]:
     """Filters that take any of the pairs of values of two fields: (pairs, filter), each filter within `room` characters once encoded."""
     chunk: list[tuple[str, str]] = []
     length, before = 0, ""
     for pair in sorted(pairs):
-        size = _size(f"{second} eq {literal(pair[1])} or ")
+        size = encoded_size(f"{second} eq {literal(pair[1])} or ")
         if pair[0] != before:
-            size += _size(f"{first} eq {literal(pair[0])} and () or ")
+            size += encoded_size(f"{first} eq {literal(pair[0])} and () or ")
         if chunk and length + size > room:
             yield chunk, _pairs(first, second, chunk)
             chunk, length = [], 0
-            size = _size(f"{first} eq {literal(pair[0])} and () or {second} eq {literal(pair[1])} or ")
+            size = encoded_size(f"{first} eq {literal(pair[0])} and () or {second} eq {literal(pair[1])} or ")
         chunk.append(pair)
         length, before = length + size, pair[0]
     if chunk:
         yield chunk, _pairs(first, second, chunk)
-
-
-def _size(text: str) -> int:
-    return len(quote_plus(text, safe=PLAIN))
 
 
 def _pairs(first: str, second: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -92,3 +92,23 @@ def any_of(field: str, values: Iterable[V], room: int) -> Iterator[tuple[list[V]
         length += size
     if chunk:
         yield chunk, " or ".join(f"{field} eq {literal(one)}" for one in chunk)
+
+
+def packed(terms: Iterable[str], room: int) -> Iterator[str]:
+    """The terms joined by `or`, in as few filters as there is room for."""
+    chunk: list[str] = []
+    length = 0
+    for term in terms:
+        size = encoded_size(f"{term} or ")
+        if chunk and length + size > room:
+            yield " or ".join(chunk)
+            chunk, length = [], 0
+        chunk.append(term)
+        length += size
+    if chunk:
+        yield " or ".join(chunk)
+
+
+def encoded_size(text: str) -> int:
+    """Characters of a text in a query, encoded."""
+    return len(quote_plus(text, safe=PLAIN))
