@@ -25,6 +25,8 @@ HARMLESS = frozenset({"unchanged", "superseded"})
 #: What a person decided with `weighlock links`: the newest change is done once more after it.
 DECIDED = frozenset({"linked", "unlinked"})
 ON_THE_WAY = frozenset({"read", "released", "waiting", "replayed", "noted", *DECIDED, "rewritten"})
+#: How a sink says that what was out of scope is judged anew.
+ANEW = " takes it now"
 #: Of the facets of one change, those whose end is the change's own.
 FIRST = ("profile", "document", "seed", None)
 #: A new day is no change of a record: it ends with the customers whom it concerns, and often there are none.
@@ -134,7 +136,8 @@ def _end(events: list[Audit]) -> tuple[str | None, list[str]]:
     ended = [entry for entry in events if entry.event in FINAL]
     if not ended:
         return ("waiting" if any(entry.event == "waiting" for entry in events) else None), []
-    decided = max((place for place, entry in enumerate(events) if entry.event in DECIDED), default=-1)
+    anew = (place for place, one in enumerate(events) if one.event in DECIDED or (one.event == "released" and ANEW in (one.detail or "")))
+    decided = max(anew, default=-1)
     after = [entry for entry in events[decided + 1 :] if entry in ended]
     did = [entry for entry in after or ended if entry.event not in HARMLESS]
     problems = []
