@@ -22,7 +22,7 @@ NUMBERS = itertools.count(1)
 def system(stack: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running(stack, tmp_path_factory.mktemp("bad"), "--customers", "20", "--contacts", "40", "--seed", "41") as one:
         one.start()
-        one.agree(90)
+        one.agree(180)
         yield one
 
 
@@ -54,8 +54,13 @@ def letter_about(system: System, words: str) -> DeadLetter:
 
 
 def rejections(system: System, ref: str | None) -> int:
-    found = (system.wire.decode(Audit, message) for message in system.wire.read(AUDIT))
-    return sum(entry is not None and entry.ref == ref and entry.event == "rejected" for entry in found)
+    """How many the audit has; the first one is waited for, for the streams send it after the dead letter, in no transaction."""
+
+    def count() -> int:
+        found = (system.wire.decode(Audit, message) for message in system.wire.read(AUDIT))
+        return sum(entry is not None and entry.ref == ref and entry.event == "rejected" for entry in found)
+
+    return int(eventually(f"{ref} is rejected in the audit", count, every=0.5))
 
 
 def arrived(system: System, kind: str, **properties: str) -> bool:
@@ -152,7 +157,7 @@ def test_refuses_to_start(system: System, name: str, env: dict[str, str], status
     before = worker.log.stat().st_size
     asked = sign_ins(system)
     worker.start(**env)
-    assert worker.wait(30) == status, worker.tail()
+    assert worker.wait(120) == status, worker.tail()
     said = worker.log.read_text()[before:]
     assert all(word.lower() in said.lower() for word in words), said
     assert "Traceback" not in said
@@ -190,7 +195,7 @@ def test_what_is_away_is_waited_for(system: System, name: str, part: str) -> Non
         worker.start(**({"WEIGHLOCK_KAFKA": away.address} if part == "kafka" else {"WEIGHLOCK_REGISTRY": registry}))
         try:
             system.erp.edit(random=3, seed=next(NUMBERS))
-            eventually("it says what it waits for", lambda: says_it_waits(worker.log.read_text()[before:], part))
+            eventually("it says what it waits for", lambda: says_it_waits(worker.log.read_text()[before:], part), 120)
             assert worker.status is None, worker.tail()
             away.open()
             system.agree()

@@ -12,6 +12,8 @@ from weighlock import wiring
 
 #: The demo's settings poll each entity twice a second.
 EVERY = 0.5
+#: Seconds by which one of them may come late: those after it come in their time.
+LATE = 2
 SEARCHES = 20
 
 
@@ -21,7 +23,7 @@ def test_a_first_sync_takes_few_calls(filled: str, stack: Broker, tmp_path: Path
     world = World(1000, 2500, filled == "half")
     with prepared(stack, tmp_path, world, hubspot=("--set", f"search_limit={SEARCHES + 5}")) as system:
         system.sink.env["WEIGHLOCK_HUBSPOT__SEARCH_PER_SECOND"] = str(SEARCHES)  # how many there are is the question, not how fast
-        count = first_sync(system, world, quiet=3, seconds=150)
+        count = first_sync(system, world, quiet=3, seconds=240)
     assert count.verdict["agreed"], str(count)
     assert count.ratio <= 1.2, str(count)
     assert count.erp_ratio <= 1.2, str(count)
@@ -30,7 +32,7 @@ def test_a_first_sync_takes_few_calls(filled: str, stack: Broker, tmp_path: Path
     for one in count.rest:
         assert narrow(one), str(count)
         assert (one["filter"], one["rows"]) == (WINDOW, 0), str(count)
-        assert one["calls"] <= count.rested / EVERY + 1, str(count)
+        assert one["calls"] <= (count.rested + LATE) / EVERY + 1, str(count)
 
 
 def test_one_seat_through_ten_kills(stack: Broker, tmp_path: Path) -> None:
@@ -47,11 +49,11 @@ def test_one_seat_through_ten_kills(stack: Broker, tmp_path: Path) -> None:
         for kill in range(10):
             before = polls()
             system.source.start(WEIGHLOCK_PREFIX=prefixes[kill % len(prefixes)])
-            eventually("the source reads", lambda before=before: polls() > before)
+            eventually("the source reads", lambda before=before: polls() > before, 90)
             system.source.kill()
         assert system.erp.get("/calls")["sessions"] == {"open": 1, "most": 1, "seats": 2}
         before = polls()
         system.source.start()
-        eventually("the source reads again", lambda: polls() > before + 1)
+        eventually("the source reads again", lambda: polls() > before + 1, 90)
         assert system.source.stop() == 0
         assert system.erp.get("/calls")["sessions"] == {"open": 0, "most": 1, "seats": 2}

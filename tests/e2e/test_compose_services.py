@@ -81,11 +81,11 @@ def test_the_services_bring_the_two_systems_into_agreement(here: tuple[Here, Exi
     for name in ("acumatica", "hubspot"):
         closing.callback(stop, services.start(name), 5)
         eventually(f"{name} is healthy", services.healthy(name))
-    assert services.start("setup").wait(60) == 0, services.log("setup").read_text()
+    assert services.start("setup").wait(120) == 0, services.log("setup").read_text()
     workers = [services.start(name) for name in WORKERS if "profiles" not in SERVICES[name]]
     for worker in workers:
-        closing.callback(stop, worker, 20)
-    eventually("the two agree", lambda: services.verdict()["agreed"], 60, every=0.5)
+        closing.callback(stop, worker, 60)
+    eventually("the two agree", lambda: services.verdict()["agreed"], 150, every=0.5)
     for worker in workers:
         worker.terminate()
-    assert [worker.wait(30) for worker in workers] == [0, 0, 0]
+    assert [worker.wait(90) for worker in workers] == [0, 0, 0]

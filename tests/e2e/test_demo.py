@@ -27,7 +27,7 @@ def test_demo_agrees_and_leaves_nothing_behind(stack, tmp_path, processes_of, mo
     """Without a terminal it ends by itself with status 0, with figures of its own company, no network, and no process left."""
     monkeypatch.chdir(tmp_path)
     demo = start(tmp_path, "demo-agrees", "--customers", "31", "--seed", "7", "--edits", "4")
-    status = demo.wait(240)
+    status = demo.wait(360)
     said = (tmp_path / "said").read_text()
     assert status == 0, said
     assert said.count("arrived") == 4
@@ -43,11 +43,11 @@ def test_a_killed_demo_takes_everything_along(stack, tmp_path, processes_of, mon
     """After kill -9 of the demo neither broker, registry, sandbox nor worker runs on."""
     monkeypatch.chdir(tmp_path)
     demo = start(tmp_path, "demo-killed", "--customers", "20", "--stay")
-    eventually("all of it runs", lambda: "workers run" in (tmp_path / "said").read_text(), 120)
+    eventually("all of it runs", lambda: "workers run" in (tmp_path / "said").read_text(), 300)
     assert len(processes_of("demo-killed")) >= 7  # itself, two JVMs, two sandboxes and at least two of the workers
     demo.kill()
-    demo.wait(10)
-    eventually("nothing of it runs on", lambda: not processes_of("demo-killed"), 10)
+    demo.wait(60)
+    eventually("nothing of it runs on", lambda: not processes_of("demo-killed"), 60)
 
 
 @pytest.mark.parametrize(("agreed", "late", "status"), [(True, [], True), (False, [], False), (True, [{"seq": 1}], False)])

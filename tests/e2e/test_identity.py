@@ -219,6 +219,7 @@ def test_deleted_in_acumatica(system: System) -> None:
     until(system, "companies", note)
     for one in (person, left):
         eventually("it is with its company", lambda: "associatedcompanyid" in (held(system, "contacts", one) or {}))  # noqa: B023
+    eventually("nothing more comes", Tower(system).idle)
     before = [held(system, "companies", note), *(held(system, "contacts", one) for one in (person, left))]
     system.source.stop()
     system.erp.edit(entity="customer", key="DELETED", delete=True)
@@ -241,5 +242,5 @@ def test_deleted_in_acumatica(system: System) -> None:
 def test_everything_is_accounted_for(system: System) -> None:
     """After all of the above each change that was read still ends in exactly one way."""
     tower = Tower(system)
-    eventually("nothing is left to read", tower.idle, 30)
+    eventually("nothing is left to read", tower.idle)
     assert account(system.wire).problems == []

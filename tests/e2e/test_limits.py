@@ -75,7 +75,7 @@ def the_licence(system: System) -> None:
     """Our share ends in the middle of a first sync."""
     system.source.start()
     ((said, until), *_) = eventually("the source waits", lambda: waits(system.source, "requests a minute"))
-    assert timedelta(seconds=30) < until - said < timedelta(seconds=75)
+    assert timedelta(seconds=10) < until - said < timedelta(seconds=75)
     assert system.erp.get("/calls")["licence"]["most"] <= SHARE_OF_LICENCE + 2  # a page is never broken off half made
     restart(system.source, ACUMATICA__REQUESTS_PER_MINUTE=400)
 
@@ -92,9 +92,9 @@ def the_day(system: System, zone: ZoneInfo) -> None:
         system.erp.edit(entity="customer", key=f"C{number % CUSTOMERS:04d}", fields={"CustomerName": f"Firm again {number}"})
         return waits(system.sink, "reserve for others")
 
-    _, until = eventually("the sink waits for the next day", at_the_reserve, 40, every=0.7)[0]
+    _, until = eventually("the sink waits for the next day", at_the_reserve, 120, every=0.7)[0]
     midnight = (datetime.now(zone) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    assert abs(until - midnight) < timedelta(seconds=15)
+    assert abs(until - midnight) < timedelta(minutes=1)
     day = system.crm.get("/calls")["buckets"]["daily"]
     assert reserve - 1 <= day["limit"] - day["total"] <= reserve
     restart(system.sink, HUBSPOT__DAILY_RESERVE_PERCENT=0)
@@ -114,12 +114,12 @@ def test_limits_are_waited_for(stack: Broker, tmp_path: Path, monkeypatch: pytes
         # `weighlock setup` has made calls as well, from a share of its own
         eventually("the burst is over", lambda: system.crm.get("/calls")["buckets"]["burst"]["left"] == HUBSPOT["burst_limit"])
         system.start("sink-hubspot")
-        verdict = system.agree(60)
+        verdict = system.agree()
         eventually("the sink has recorded it", lambda: recorded(system) == CUSTOMERS + CONTACTS, every=0.5)
         for limit in ("burst", "search"):
             assert waits(system.sink, f"our own budget for HubSpot ({limit}"), f"the limit {limit} was never reached"
         the_day(system, ZoneInfo(switches["time_zone"]))
-        system.agree(60)
+        system.agree()
         assert (verdict["companies"], verdict["contacts"]) == (CUSTOMERS, CONTACTS)
         assert refused(system) == before
         licence = system.erp.get("/calls")["licence"]

@@ -72,14 +72,21 @@ def _ref(entity: str, row: Mapping[str, Any]) -> str:
 
 def _wait(system: System, total: int) -> None:
     """Until all of it was read and nobody has anything left to do; at once if a worker ends."""
-    tower, until = Tower(system), time.monotonic() + 240
+    tower, until = Tower(system), time.monotonic() + 330
 
     def is_done() -> bool:
         gone = [worker.name for worker in system.workers.values() if worker.status is not None]
         assert not gone, f"{gone} ended\n" + "\n".join(worker.tail() for worker in system.workers.values())
-        return sum(tower.ends(SOURCES, committed=True).values()) > 0.9 * total and _lag(tower) < 100 and tower.idle()
+        most = sum(tower.ends(SOURCES, committed=True).values()) > 0.9 * total and _lag(tower) < 100 and tower.idle()
+        return most and _read(system) == total and tower.idle()
 
     eventually("all is done", is_done, until - time.monotonic(), every=0.5)
+
+
+def _read(system: System) -> int:
+    """How many records the source has told of: read or refused."""
+    said = (system.wire.decode(Audit, message) for message in system.wire.read(AUDIT))
+    return len({one.ref for one in said if one is not None and one.stage == "source"})
 
 
 def _lag(tower: Tower) -> int:
@@ -186,7 +193,7 @@ def test_nobody_stopped_and_all_is_accounted_for(outcome: Outcome) -> None:
     """The workers that were started still run, nothing is left to read, and every change that was read has one end."""
     system = outcome.system
     assert all(worker.status is None for worker in system.workers.values())
-    assert Tower(system).idle()
+    eventually("nothing is left to read", Tower(system).idle)
     found = account(system.wire)
     assert found.problems == []
     refused = sum(letter.stage == "source" for letters in outcome.letters.values() for letter in letters)

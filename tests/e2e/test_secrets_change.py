@@ -70,11 +70,11 @@ def test_changed_secrets_need_no_restart(stack: Broker, tmp_path: Path) -> None:
         assert FileTokenStore(state / "acumatica-grant.sealed").load() is not None
         edit(system, "After the rotation")
 
-        change(system.erp, client_secret=NEW["acumatica.client_secret"])
         keep(system, "acumatica.client_secret", NEW["acumatica.client_secret"])
+        change(system.erp, client_secret=NEW["acumatica.client_secret"])
         refresh(system)
-        change(system.crm, token=NEW["hubspot.token"])
         keep(system, "hubspot.token", NEW["hubspot.token"])
+        change(system.crm, token=NEW["hubspot.token"])
         edit(system, "After the change")
 
         refused = {name: sandbox.get("/calls")["routes"] for name, sandbox in (("erp", system.erp), ("crm", system.crm))}

@@ -100,7 +100,7 @@ def echoed(run: Run) -> None:
     system.fault(system.crm, path="companies/batch/upsert", kind="status", times=2, args={"status": 500, "body": BEARER})
     system.fault(system.crm, path="companies/batch/upsert", kind="status", times=500, args={"status": 400, "body": BEARER})
     run.start(system.source, system.streams, system.sink)
-    eventually("dead letters", lambda: [place for place, _ in topics(system) if place == "dead-letters"], 60, 0.5)
+    eventually("dead letters", lambda: [place for place, _ in topics(system) if place == "dead-letters"], 120, 0.5)
     assert run.command("rotate") == 0
     system.heal()
 
@@ -116,7 +116,7 @@ def crashed(run: Run) -> None:
     when = {"status": 200, "body": [], "headers": {"Date": CANARIES["acumatica.client_secret"]}}
     system.fault(system.erp, path="/entity", kind="status", times=9, args=when)
     run.start(system.source, system.sink)
-    assert (system.source.wait(30), system.sink.wait(30)) == (1, 1)
+    assert (system.source.wait(120), system.sink.wait(120)) == (1, 1)
     for worker in (system.source, system.sink):
         assert "Traceback" in worker.log.read_text()
 

@@ -49,14 +49,15 @@ def test_a_won_deal_becomes_a_customer(stack: Broker, tmp_path: Path) -> None:
         system.crm.edit(entity="deal", create=won | {"dealname": "Like a customer"}, company=bolt)
         system.crm.edit(entity="deal", create=won | {"dealname": "Nobody's"})
         system.crm.edit(entity="deal", key=first, fields=won)
-        eventually("the customer is made", lambda: len(customers(system)) == 2, 60)
+        eventually("the customer is made", lambda: len(customers(system)) == 2, 120)
         customer = next(row for row in customers(system) if row["CustomerName"] == "Acme")
         assert (customer["AccountRef"], customer["Terms"]) == (f"hubspot:company:{acme}", "60D")
         assert (customer["MainContact"]["Email"], customer["MainContact"]["Address"]["City"]) == ("jane@acme.example", "Ulm")
-        eventually("its number is on the company", lambda: company(system, acme).get("acumatica_customer_id") == customer["CustomerID"], 60)
+        number = customer["CustomerID"]
+        eventually("its number is on the company", lambda: company(system, acme).get("acumatica_customer_id") == number, 120)
         system.crm.edit(entity="deal", create=won | {"dealname": "Second"}, company=acme)
-        eventually("the second deal is done", lambda: any("is a customer already" in one for one in unchanged(system)), 60)
-        eventually("two dead letters", lambda: len(records(system, DeadLetter, DEAD_LETTERS)) == 2, 60, 0.5)
+        eventually("the second deal is done", lambda: any("is a customer already" in one for one in unchanged(system)), 120)
+        eventually("two dead letters", lambda: len(records(system, DeadLetter, DEAD_LETTERS)) == 2, 120, 0.5)
         letters = {one.ref: one.reason for one in records(system, DeadLetter, DEAD_LETTERS)}
         like = next(row for row in customers(system) if row["CustomerName"] == "Bolt Ltd")
         assert f"may be this company already: customer {like['CustomerID']} (Bolt Ltd" in letters[f"hubspot:company:{bolt}"]

@@ -89,8 +89,8 @@ class Tower:
             after = self._look(worker)
             if before and after and self.is_working(worker, before, after):
                 victim.signal(signal.SIGSTOP)
-                frozen = self.look(worker)
-                if self.is_working(worker, before, frozen):
+                frozen = self._look(worker)
+                if frozen and self.is_working(worker, before, frozen):
                     return f"killed {worker}: pid {victim.kill()}, lag {frozen.lag}, open transactions on {frozen.open} partitions"
                 victim.signal(signal.SIGCONT)
             before = after

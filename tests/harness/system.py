@@ -80,7 +80,7 @@ class Worker:
 
     def stop(self) -> int | None:
         """SIGTERM and its exit status; None where it was never started."""
-        return stop(self.process, 20) if self.process is not None else None
+        return stop(self.process, 60) if self.process is not None else None
 
     def said(self) -> list[dict[str, Any]]:
         """The lines of its log that are JSON, oldest first."""
@@ -122,7 +122,7 @@ class System:
         with ExitStack() as closing:
             for sandbox in (self.erp, self.crm):
                 closing.callback(sandbox.close)
-                sandbox.wait()
+                sandbox.wait(90)
             closing.callback(self.stop)
             self._closing = closing.pop_all()
         return self
@@ -174,7 +174,7 @@ class System:
         verdict: dict[str, Any] = json.loads(done.stdout)
         return verdict
 
-    def agree(self, seconds: float = 60) -> dict[str, Any]:
+    def agree(self, seconds: float = 120) -> dict[str, Any]:
         """Wait until the two agree; AssertionError with the findings and the workers' last lines if they do not in time."""
         until = time.monotonic() + seconds
         while not (verdict := self.compare())["agreed"]:
@@ -210,7 +210,7 @@ class System:
             sandbox.http.delete("/faults").raise_for_status()
 
 
-def eventually(what: str, true: Callable[[], Any], seconds: float = 30, every: float = 0.1) -> Any:
+def eventually(what: str, true: Callable[[], Any], seconds: float = 60, every: float = 0.1) -> Any:
     """Wait for a condition; returns what it gave. AssertionError naming `what` otherwise."""
     until = time.monotonic() + seconds
     while not (found := true()):
