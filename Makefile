@@ -18,7 +18,7 @@ demo: $(READY) ## start everything on this machine, sync two sandboxes, edit, co
 	@$(BIN)/weighlock demo --customers $(CUSTOMERS) --seed $(SEED)
 
 test: $(READY) ## run every test on a real Kafka
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 chaos: $(READY) ## kills, zombies and every fault under load, then the account (docs/reliability.md)
 	@$(BIN)/python -m tests.chaos.campaign --minutes $(MINUTES) --seed $(SEED)

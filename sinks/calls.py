@@ -130,7 +130,7 @@ class Calls:
                 portion.lane.watch.make_again(one.wish, entries)
                 continue
             is_told = answer.linked or (one.wish.further and one.wish.subject in self._made)
-            if not is_told and portion.lane.link_is_new(one.wish, answer):
+            if not is_told and portion.lane.link_is_new(one, answer):
                 entries.link(one.wish, answer)
             self._made[one.wish.subject] = answer.id
             entries.written(one, verdict, answer)

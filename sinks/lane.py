@@ -196,10 +196,11 @@ class Lane:
             arrived=verdict.arrived,
         )
 
-    def link_is_new(self, wish: Wish, answer: Written) -> bool:
-        target = str(Ref(self.system, wish.object, answer.id))
+    def link_is_new(self, one: Received, answer: Written) -> bool:
+        """What a person linked is linked already, whether or not we have read it yet."""
+        wish, target = one.wish, str(Ref(self.system, one.wish.object, answer.id))
         links, own = self.loop.links, Ref.parse(wish.subject).system
-        return links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject
+        return one.decided != target and (links.peer(wish.subject, self.system) != target or links.peer(target, own) != wish.subject)
 
     def transact(self, entries: Entries, offset: int | None) -> None:
         """All of it or nothing, and the consumer's offset with it (None: the offset stays)."""
