@@ -43,7 +43,7 @@ def kafka_and_registry(folder: Path) -> Iterator[Brokers]:
 
 
 class OneForAll:
-    """With `pytest -n 2 --dist loadfile`: who hands out the tests starts Kafka and the registry, and those who run them find both in
+    """With `pytest -n 3 --dist loadfile`: who hands out the tests starts Kafka and the registry, and those who run them find both in
     their environment, which they inherit."""
 
     def __init__(self) -> None:
