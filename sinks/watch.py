@@ -39,10 +39,11 @@ class Watch:
         return self._lane.ledger
 
     def release(self, refs: Sequence[str]) -> None:
-        """What waits for one of these goes back to upserts."""
-        entries = Entries(self._system, self._ledger)
-        subjects = dict.fromkeys(subject for ref in refs for subject in self._ledger.waiting_for(ref))
-        for subject in list(subjects)[: self._loop.batch]:
+        """What waits for one of these goes back to upserts: first what others may refer to."""
+        entries, objects = Entries(self._system, self._ledger), self._loop.target.objects
+        found = dict.fromkeys(subject for ref in refs for subject in self._ledger.waiting_for(ref))
+        subjects = sorted(found, key=lambda subject: objects.index(self._ledger.waiting[subject].wishes[0].object))
+        for subject in subjects[: self._loop.batch]:
             waiting = self._ledger.waiting[subject]
             entries.released(waiting, f"{waiting.waits_for} is there")
         if subjects:
