@@ -41,7 +41,7 @@ __all__ = ["Answer", "Ask", "Claims", "Resolved", "Sink", "Target", "Written", "
 
 log = structlog.get_logger(__name__)
 #: Messages of one turn, of all lanes together; a lane's part of it is one transaction: cut in two, its end would cost calls of its own.
-BATCH = 2000
+BATCH = 4000
 #: With so many in hand that are new to us it is a first sync: more are waited for, for so many seconds, until none comes for so many.
 MANY, LINGER, QUIET = 20, 20.0, 2.0
 EXPIRY_EVERY = 30.0

@@ -22,7 +22,7 @@ class HubSpotTarget:
 
     system = "hubspot"
     objects: tuple[str, ...] = ("company", "contact", "invoice")
-    batch = 2000
+    batch = 4000
     longest_call = 100.0  # then Cloudflare gives up (facts/hubspot.md §8)
 
     def __init__(self, settings: Settings, definitions: Definitions, client: HubSpot | None = None) -> None:
