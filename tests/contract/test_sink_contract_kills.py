@@ -12,7 +12,7 @@ import pytest
 from sinks import attempts
 from sinks.base import Sink, run
 from sinks.contract import Resolved
-from tests.contract.sink_memory import Memory
+from tests.contract.sink_memory import ClockOfDoubts, Memory
 from tests.integration.sink_kit import Desk, company, eventually, sink_running
 from weighlock.errors import AuthError, TransientError
 
@@ -47,9 +47,12 @@ def desk(stack, prefix: str, tmp_path) -> Desk:  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def target() -> Memory:
-    found = Memory()
-    found.longest_call = 3.0
-    return found
+    return Memory()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ClockOfDoubts:
+    return ClockOfDoubts(monkeypatch)
 
 
 def until(desk: Desk, complain: Callable[[], None], **events: int) -> None:
@@ -76,29 +79,30 @@ def two_calls_of_which_the_first_is_late(desk: Desk, target: Memory) -> None:
     late(target)
 
 
-def it_is_repeated(desk: Desk, target: Memory) -> None:
+def it_is_repeated(desk: Desk, target: Memory, clock: ClockOfDoubts) -> None:
     with sink_running(desk, target) as complain:
+        clock.goes_on()
         until(desk, complain, written=2, rewritten=1)
         assert target.held[SUBJECT].wish.properties["name"] == "new"
         assert desk.results()[SUBJECT].doubt is None
 
 
-def test_killed_after_a_call_without_an_answer(desk: Desk, target: Memory, killed) -> None:  # type: ignore[no-untyped-def]
+def test_killed_after_a_call_without_an_answer(desk: Desk, target: Memory, clock: ClockOfDoubts, killed) -> None:  # type: ignore[no-untyped-def]
     """The result says that a call may take effect late: whoever has the partition then writes what was written last once more."""
     with killed():
         two_calls_of_which_the_first_is_late(desk, target)
-    it_is_repeated(desk, target)
+    it_is_repeated(desk, target, clock)
 
 
-def test_stopped_after_a_call_without_an_answer(desk: Desk, target: Memory) -> None:
+def test_stopped_after_a_call_without_an_answer(desk: Desk, target: Memory, clock: ClockOfDoubts) -> None:
     """A stop passes the doubt on: it is the next owner who repeats the call, once."""
     two_calls_of_which_the_first_is_late(desk, target)
-    it_is_repeated(desk, target)
+    it_is_repeated(desk, target, clock)
 
 
-def test_killed_in_a_call(desk: Desk, target: Memory, killed) -> None:  # type: ignore[no-untyped-def]
+def test_killed_in_a_call(desk: Desk, target: Memory, clock: ClockOfDoubts, killed) -> None:  # type: ignore[no-untyped-def]
     """Nothing was recorded: what the next owner writes first is in doubt, for the call of the dead one may take effect after it."""
-    target.afterwards, target.longest_call = AuthError("dies in the call"), 12.0  # counted from the take-over, which may take some seconds
+    target.afterwards = AuthError("dies in the call")
     desk.send(company(1, 1, name="old"))
     with killed(), pytest.raises(AuthError):
         run(desk.settings, desk.wire, target, "here", Event())
@@ -108,6 +112,7 @@ def test_killed_in_a_call(desk: Desk, target: Memory, killed) -> None:  # type: 
         desk.send(company(1, 2, name="new"))
         until(desk, complain, written=2)
         late(target)
+        clock.goes_on()
         until(desk, complain, written=2, rewritten=1)
     assert target.held[SUBJECT].wish.properties["name"] == "new"
     assert desk.results()[SUBJECT].doubt is None

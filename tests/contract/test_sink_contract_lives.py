@@ -15,7 +15,7 @@ from sinks.base import run
 from sinks.contract import Resolved
 from sinks.member import Member, Place
 from sinks.transactions import Transactions
-from tests.contract.sink_memory import Memory
+from tests.contract.sink_memory import ClockOfDoubts, Memory
 from tests.integration.sink_kit import Desk, company, contact, eventually, sink_running
 from weighlock.errors import AuthError, ConfigError, RateLimited, TransientError
 
@@ -25,10 +25,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "LONGEST_WAIT", 0.2)
 
 
-def test_a_call_that_may_come_late_is_followed_by_another(stack, prefix: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_call_that_may_come_late_is_followed_by_another(stack, prefix: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """Nobody knows when a call without an answer takes effect: after the target's longest time what was written last is written again."""
-    desk, target = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory()
-    target.longest_call = 3.0
+    desk, target, clock = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory(), ClockOfDoubts(monkeypatch)
 
     def lose_one(batch: Sequence[Resolved]) -> None:
         if len(target.batches) == 1:
@@ -41,6 +40,7 @@ def test_a_call_that_may_come_late_is_followed_by_another(stack, prefix: str, tm
         desk.send(company(1, 2, name="new"))
         eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 2}, what="the newer one")
         target.held[company(1, 0).subject] = Resolved(company(1, 1, name="old"))  # now it took effect
+        clock.goes_on()
         eventually(lambda: complain() or desk.audit()[company(1, 0).subject] == {"written": 2, "rewritten": 1}, what="the repair")
     assert target.held[company(1, 0).subject].wish.properties["name"] == "new"
 
@@ -110,9 +110,9 @@ def test_stopped_in_a_long_wait(stack, prefix: str, tmp_path) -> None:  # type: 
     desk.send(company(1, 1))
     thread = threading.Thread(target=run, args=(desk.settings, desk.wire, target, "m", stop), daemon=True)
     thread.start()
-    assert asked.wait(20)
+    assert asked.wait(90)
     stop.set()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert desk.audit() == {}
 
@@ -120,7 +120,7 @@ def test_stopped_in_a_long_wait(stack, prefix: str, tmp_path) -> None:  # type: 
 def test_a_transaction_that_never_ends_is_given_up(stack, prefix: str, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """librdkafka may wait for ever when it hands over offsets: a new producer fences the old one, and all is recorded once."""
     desk, target, never, calls = Desk(stack.kafka, stack.registry, prefix, None, tmp_path), Memory(), threading.Event(), list[int]()
-    carry_out = Transactions._carry_out
+    carry_out, bounded = Transactions._carry_out, transactions.bounded
 
     def hang_once(self: Transactions, outgoing: Any, offset: Any) -> None:
         calls.append(1)
@@ -132,7 +132,10 @@ def test_a_transaction_that_never_ends_is_given_up(stack, prefix: str, tmp_path,
             never.wait()
         carry_out(self, outgoing, offset)
 
-    monkeypatch.setattr(transactions, "LIMIT", 1.0)
+    def hurried(what: str, call: Any, stop: threading.Event, seconds: float) -> Any:
+        return bounded(what, call, stop, 1.0 if what == "a transaction" and not calls else seconds)
+
+    monkeypatch.setattr(transactions, "bounded", hurried)
     monkeypatch.setattr(Transactions, "_carry_out", hang_once)
     with sink_running(desk, target) as complain:
         desk.send(company(1, 1))

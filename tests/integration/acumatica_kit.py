@@ -17,11 +17,11 @@ from schemas.topics import RESULTS_ACUMATICA, UPSERTS_ACUMATICA
 from sinks.acumatica import AcumaticaTarget
 from sinks.entries import passage
 from tests.contract.acumatica_site import InProcess, sandbox
-from tests.integration.sink_kit import Desk
+from tests.integration.sink_kit import Desk, gathering
 from weighlock.clients.acumatica import Budget
 from weighlock.clients.acumatica_session import FileTokenStore
 from weighlock.clients.acumatica_writes import AcumaticaWrites
-from weighlock.kafka.wire import Outgoing, producer
+from weighlock.kafka.wire import Outgoing
 
 SITE = {
     "url": "http://site",
@@ -90,7 +90,7 @@ class Town(Desk):
     def __init__(self, stack: Any, prefix: str, folder: Path, line: Line, **more: Any) -> None:
         deals = {"since": "2026-01-01", **more.pop("deals", {})}
         super().__init__(stack.kafka, stack.registry, prefix, None, folder, acumatica=SITE, deals=deals, **more)
-        self.line, self._sender = line, producer(self.settings)
+        self.line, self._sender = line, gathering(self.settings)
 
     def target(self, name: str = "grant") -> AcumaticaTarget:
         given = self.settings.need_acumatica()

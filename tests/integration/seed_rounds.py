@@ -93,18 +93,18 @@ def killed_and_zombie(town: Town, clock: Clock, rounds: int) -> None:
     def stand_still(call: Call, request: httpx.Request) -> httpx.Response:
         town.line.fate = lambda call, request: call()
         stopped.set()
-        assert awake.wait(120)
+        assert awake.wait(300)
         return call()
 
     town.line.fate = stand_still
     town.send(*rest)
     zombie = Thread(target=run, args=(town.settings, town.wire, town.target("zombie"), "here", told), daemon=True)
     zombie.start()
-    assert stopped.wait(60)
+    assert stopped.wait(120)
     with sink_running(town, town.target()) as complain:
         eventually(lambda: complain() or sum(bool(events) for ref, events in town.audit().items() if _in(ref, rest)) == rounds, 120)
         awake.set()
-        eventually(lambda: len(town.line.customers) == 2 * rounds, 60, "the call of the one that stood still")
+        eventually(lambda: len(town.line.customers) == 2 * rounds, 120, "the call of the one that stood still")
         told.set()
         zombie.join(60)
         assert not zombie.is_alive()

@@ -18,13 +18,14 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 import httpx
+from confluent_kafka import Producer
 
 from sandbox.data.credentials import HUBSPOT_TOKEN
 from schemas.codec import Codec
 from schemas.headers import new_trace
 from schemas.records import Audit, DeadLetter, Link, Match, Part, Record, Reference, Result, Wish
 from schemas.refs import link_key
-from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, RESULTS_HUBSPOT, UPSERTS_HUBSPOT, Topic
+from schemas.topics import AUDIT, DEAD_LETTERS, LINKS, RESULTS_HUBSPOT, TOPICS, UPSERTS_HUBSPOT, Topic
 from sinks.base import run
 from sinks.contract import Target
 from sinks.entries import passage
@@ -36,7 +37,7 @@ from weighlock import settings as config
 from weighlock.clients.hubspot import HubSpot
 from weighlock.kafka.admin import admin_client, apply
 from weighlock.kafka.registry import Registry
-from weighlock.kafka.wire import Outgoing, Wire, producer
+from weighlock.kafka.wire import Outgoing, Wire
 from weighlock.settings import Settings
 
 R = TypeVar("R", bound=Record)
@@ -52,7 +53,15 @@ def definitions() -> dict[str, list[dict[str, Any]]]:
     return {target.object: table.definitions(target) for target in table.TARGETS}
 
 
-def eventually(truth: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
+def gathering(settings: Settings) -> Producer:
+    """What it is given goes out at `flush`, in one piece for each partition: whoever reads some of that reads all of it at once."""
+    room = max(topic.room for topic in TOPICS)
+    return Producer(
+        {"bootstrap.servers": settings.kafka, "enable.idempotence": True, "linger.ms": 60_000, "message.max.bytes": room, "log_level": 2}
+    )
+
+
+def eventually(truth: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
     """What `truth` gives as soon as it is true."""
     until = time.monotonic() + seconds
     while not (found := truth()):
@@ -69,9 +78,9 @@ class Sandbox:
         chosen = () if "--data" in arguments else ("--data", "empty")
         command = [sys.executable, "-m", "sandbox", "hubspot", "--port", "0", *chosen, *arguments]
         self._process = processes.spawn(command, env={"PYTHONPATH": str(ROOT)}, log_path=self._log)
-        line = eventually(lambda: re.search(r"sandbox at (\S+)", self._log.read_text() if self._log.exists() else ""), 20, "the sandbox")
+        line = eventually(lambda: re.search(r"sandbox at (\S+)", self._log.read_text() if self._log.exists() else ""), 90, "the sandbox")
         self.url = line[1]
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def client(self, **more: Any) -> HubSpot:
         return HubSpot(config.HubSpot(url=self.url, token=HUBSPOT_TOKEN, **more))
@@ -140,7 +149,7 @@ class Desk:
             self.sandbox = sandbox
             with sandbox.client() as client:
                 setup(client, (table.GROUP["name"], table.GROUP["label"]), definitions())
-        self._producer = producer(self.settings)
+        self._producer = gathering(self.settings)
         self._workers: dict[str, Popen[bytes]] = {}
 
     def send(self, *wishes: Wish, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
@@ -201,7 +210,7 @@ class Desk:
         for worker in self._workers.values():
             if worker.poll() is None:
                 os.kill(worker.pid, signal.SIGCONT)
-                assert processes.stop(worker, 15) == 0, "a worker did not end in good order"
+                assert processes.stop(worker, 60) == 0, "a worker did not end in good order"
 
     def log(self, member: str) -> str:
         return (self.folder / f"{member}.log").read_text(errors="replace")
@@ -223,7 +232,7 @@ class Desk:
     def ends(self) -> int:
         return sum(count for events in self.audit().values() for event, count in events.items() if event in ENDS)
 
-    def wait_for_ends(self, count: int, seconds: float = 60.0) -> None:
+    def wait_for_ends(self, count: int, seconds: float = 120.0) -> None:
         """Until so many wishes have ended."""
         eventually(lambda: self.ends() >= count, seconds, f"{count} wishes ended")
 
@@ -259,7 +268,7 @@ def sink_running(desk: Desk, target: Target | None = None) -> Iterator[Callable[
         yield complain
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
