@@ -204,7 +204,7 @@ class Campaign:
         self.progress.console.print(f"{time.monotonic() - self._began:7.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: float = 150) -> None:
+def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: float = 240) -> None:
     """Until the two agree and nobody has anything left to read; what is still wrong then goes into `outcome`. A late call is repeated
     within 100 s."""
     until = time.monotonic() + seconds
@@ -214,7 +214,7 @@ def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: flo
     outcome.missing, outcome.doubled = verdict["missing"], verdict["doubled"]
     outcome.stale = [*verdict["stale"], *(f"altered: {one}" for one in verdict["altered"])]
     try:
-        eventually("nothing is left to read", crew.tower.idle, 30, every=1)
+        eventually("nothing is left to read", crew.tower.idle, 60, every=1)
     except AssertionError as error:
         outcome.problems.append(str(error))
 

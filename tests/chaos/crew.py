@@ -35,7 +35,7 @@ class Copy:
         self.up_at = None
         self.worker.start()
 
-    def stop(self, seconds: float = 30) -> list[str]:
+    def stop(self, seconds: float = 90) -> list[str]:
         """SIGTERM; what was wrong about its end. One that does not end in time is made to write down where each of its threads is."""
         self.worker.signal(signal.SIGTERM)
         try:

@@ -16,7 +16,7 @@ from tests.harness.system import Broker, System, eventually, running
 def system(stack: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running(stack, tmp_path_factory.mktemp("failpoints"), "--customers", "60", "--seed", "21") as one:
         one.start()
-        one.agree(90)
+        one.agree(180)
         yield one
 
 
@@ -34,21 +34,21 @@ def edit(system: System, seed: int) -> None:
 def test_between_page_and_checkpoint(system: System) -> None:
     """The producer dies with a page sent and no checkpoint: the open page never counts, and is read again."""
     killed_at(system, "source-acumatica", "page-before-checkpoint", lambda: edit(system, 1))
-    assert Tower(system).look("source-acumatica").open > 0
+    assert Tower(system, 60).look("source-acumatica").open > 0
     system.source.start()
     all_is_well(system)
 
 
 def test_between_output_and_commit(system: System) -> None:
     """The stream worker dies with its outputs out and its offsets not committed: the same again changes nothing."""
-    before = Tower(system).look("streams")
+    before = Tower(system, 60).look("streams")
 
     def change() -> None:
         edit(system, 2)
-        eventually("the edits are on the source topics", lambda: Tower(system).look("streams").lag > before.lag + 10)
+        eventually("the edits are on the source topics", lambda: Tower(system, 60).look("streams").lag > before.lag + 10)
 
     killed_at(system, "streams", "output-before-commit", change)
-    after = Tower(system).look("streams")
+    after = Tower(system, 60).look("streams")
     assert after.written > before.written
     assert after.lag > before.lag
     system.streams.start()
@@ -57,7 +57,7 @@ def test_between_output_and_commit(system: System) -> None:
 
 def killed_sink(system: System, point: str, seed: int) -> tuple[Flight, int]:
     """What the dead sink leaves: its results against before, and how many writes HubSpot has seen of it."""
-    before, tower = len(system.crm.get("/log")), Tower(system)
+    before, tower = len(system.crm.get("/log")), Tower(system, 60)
 
     def change() -> None:
         edit(system, seed)

@@ -41,8 +41,9 @@ class Flight:
 class Tower:
     """Asks the broker; changes nothing."""
 
-    def __init__(self, system: System) -> None:
-        self.system = system
+    def __init__(self, system: System, patience: float = 5) -> None:
+        """`patience`: seconds for an answer, after which the broker is taken for away."""
+        self.system, self.patience = system, patience
         self.admin = admin_client(system.settings)
         self.away: KafkaException | None = None
         self._old: list[AdminClient] = []
@@ -66,12 +67,14 @@ class Tower:
         """The end of each partition; with `committed`, the end of what readers of committed records may see."""
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         places = [TopicPartition(tp.topic, tp.partition) for topic in wanted for tp in self.system.wire.partitions(topic)]
-        asked = self.admin.list_offsets({place: OffsetSpec.latest() for place in places}, isolation_level=level, request_timeout=5)
+        asked = self.admin.list_offsets(
+            {place: OffsetSpec.latest() for place in places}, isolation_level=level, request_timeout=self.patience
+        )
         return {(place.topic, place.partition): future.result().offset for place, future in asked.items()}
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
         name = self.system.settings.prefix + group
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=5)
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=self.patience)
         return {(tp.topic, tp.partition): max(0, tp.offset) for tp in asked[name].result().topic_partitions}
 
     def is_working(self, worker: str, before: Flight, after: Flight) -> bool:

@@ -1,4 +1,4 @@
-"""A server that is away until it is opened: a port on which nothing listens, and from then on a way through to the real one."""
+"""Ways to a server: one on which nobody listens until it is opened, and one that keeps a call back until it is let go."""
 
 from __future__ import annotations
 
@@ -37,8 +37,52 @@ class Forwarder:
             while True:
                 near, _ = server.accept()
                 far = socket.create_connection(self._to)
-                for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+                self._carry(near, far)
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        for one, other in ((near, far), (far, near)):
+            threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+
+
+class Holding(Forwarder):
+    """Open from the start. The next call whose bytes have what `hold` names gets no further until `let_go`; its answer gets lost."""
+
+    def __init__(self, to: str) -> None:
+        super().__init__(to)
+        self._words: bytes | None = None
+        self.held, self._gone = threading.Event(), threading.Event()
+        self.open()
+
+    def hold(self, words: str) -> None:
+        self._words = words.encode()
+
+    def let_go(self) -> None:
+        self._gone.set()
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        lost = threading.Event()
+
+        def there() -> None:
+            with contextlib.suppress(OSError):
+                while data := near.recv(65536):
+                    if self._words is not None and self._words in data:
+                        self._words = None
+                        self.held.set()
+                        lost.set()
+                        self._gone.wait()
+                    far.sendall(data)
+            with contextlib.suppress(OSError):
+                far.shutdown(socket.SHUT_WR)
+
+        def back() -> None:
+            with contextlib.suppress(OSError):
+                while (data := far.recv(65536)) and not lost.is_set():
+                    near.sendall(data)
+            with contextlib.suppress(OSError):
+                near.shutdown(socket.SHUT_RDWR)
+
+        for way in (there, back):
+            threading.Thread(target=way, daemon=True).start()
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:

@@ -101,7 +101,7 @@ class Lab:
                     missing[entity, row["id"]] = there
         return missing
 
-    def settled(self, seconds: float = 40) -> None:
+    def settled(self, seconds: float = 120) -> None:
         """Wait until the topics hold the last state of every record."""
 
         def all_there() -> bool:
@@ -141,11 +141,12 @@ def serving(made: Lab, source: Source, wire: Any = None) -> Iterator[threading.E
         yield stop
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
-def leads(worker: Worker) -> bool:
-    """Whether that worker's log says so, after everything else that it says about leading."""
-    found = re.findall(r'"event": "(leading|standing in line again|stopped)"', worker.log.read_text() if worker.log.exists() else "")
+def leads(worker: Worker, since: int = 0) -> bool:
+    """Whether that worker's log says so, after everything else that it says about leading; `since`: from that byte on."""
+    log = worker.log.read_bytes()[since:].decode(errors="replace") if worker.log.exists() else ""
+    found = re.findall(r'"event": "(leading|standing in line again|stopped)"', log)
     return bool(found) and found[-1] == "leading"

@@ -37,7 +37,7 @@ app.run(settings, Codec(Registry(settings.registry), settings.prefix), sys.argv[
 """
 
 
-def until(found: Callable[[], T], what: str, seconds: float = 60) -> T:
+def until(found: Callable[[], T], what: str, seconds: float = 90) -> T:
     """The first true thing that `found` returns; fails with `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -99,7 +99,7 @@ class Lab:
 
     def close(self) -> None:
         for worker in self.workers:
-            processes.stop(worker, 20)
+            processes.stop(worker, 60)
         self.registry.close()
 
 

@@ -66,7 +66,7 @@ def committed(wire: Wire, partition: int) -> list[bytes]:
     reader = consumer(wire.settings, "reader", enable_partition_eof=True)
     reader.assign([one for one in wire.partitions(AUDIT) if one.partition == partition])
     found: list[bytes] = []
-    while (message := reader.poll(20)) is not None and message.error() is None:
+    while (message := reader.poll(60)) is not None and message.error() is None:
         found.append(message.value() or b"")
     assert message is not None
     reader.close()
@@ -103,15 +103,15 @@ def test_what_kafka_forgot_is_aborted(wire: Wire, admin: AdminClient, taken_over
         return committed < written
 
     if ended:
-        eventually("readers go on", lambda: not held_back(), 10)  # Kafka writes the end a moment after it has said so
+        eventually("readers go on", lambda: not held_back())  # Kafka writes the end a moment after it has said so
     assert held_back() != ended
     assert committed(wire, 0) == []
     next_one = producer(wire.settings, "source.test")
-    next_one.init_transactions(10)
+    next_one.init_transactions(60)
     next_one.begin_transaction()
     for one in (first, second):
         next_one.produce(one.topic, b"known", partition=one.partition)
-    next_one.commit_transaction(10)
+    next_one.commit_transaction(60)
     assert committed(wire, 0) == ([b"known"] if ended else [b"forgotten", b"known"])
     assert committed(wire, 1) == [b"known"]
     assert end_hanging(wire, next_one, [AUDIT]) == []

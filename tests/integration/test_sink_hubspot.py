@@ -47,7 +47,7 @@ def test_all_kinds_of_faults(desk: Desk, sandbox: Sandbox) -> None:
     people = [contact(n, n, n, email=f"p{n}@x.example") for n in range(40)]
     with sink_running(desk) as complain:
         desk.send(*firms, *people)
-        eventually(lambda: complain() or sum(events["written"] > 0 for events in desk.audit().values()) == 80, 60, "80 written")
+        eventually(lambda: complain() or sum(events["written"] > 0 for events in desk.audit().values()) == 80, 150, "80 written")
     assert all(rule["fired"] == rule["times"] for rule in sandbox.get("faults")), "a fault was not met"
     assert len(sandbox.held("companies", "acumatica_customer_key")) == len(sandbox.live("companies")) == 40
     assert len(sandbox.held("contacts", "acumatica_contact_key")) == len(sandbox.live("contacts")) == 40

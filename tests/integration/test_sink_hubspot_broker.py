@@ -25,7 +25,7 @@ def test_the_broker_is_killed_under_way(local_stack: Stack, prefix: str, tmp_pat
         local_stack.kill_kafka()
         time.sleep(8)  # past the session time-out
         local_stack.start_kafka()
-        eventually(lambda: settled(desk), 90)
+        eventually(lambda: settled(desk), 150)
         assert worker.poll() is None
         assert_held(desk, {wish.subject: wish for wish in wishes})
     finally:

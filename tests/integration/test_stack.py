@@ -82,7 +82,7 @@ def test_kill_9_of_the_owner_leaves_nothing(data: Path, processes_of: Find, pref
         with pytest.raises(ConfigError, match=f"already running .process {owner.pid}"), Stack(data):
             pytest.fail("two owners")
         owner.kill()
-    _, left = psutil.wait_procs(alive, timeout=20)
+    _, left = psutil.wait_procs(alive, timeout=60)
     assert not left
     assert processes_of(prefix) == []
     assert not is_running(data)
@@ -122,7 +122,7 @@ def test_kill_9_of_the_keeper_leaves_nothing(data: Path, processes_of: Find) -> 
     alive = processes_of(marker)
     assert {process.pid for process in alive} == set(pids.values())
     psutil.Process(pids["owner"]).kill()
-    _, left = psutil.wait_procs(alive, timeout=20)
+    _, left = psutil.wait_procs(alive, timeout=60)
     assert not left
     assert processes_of(marker) == []
     assert (status(data)["running"], status(data)["pids"], down(data)) == (False, {}, False)
@@ -137,7 +137,7 @@ def test_the_ids_of_all_starts_are_there_and_down_ends_it(data: Path) -> None:
     assert len(IDS) == 4
     alive = [psutil.Process(pid) for pid in started["pids"].values()]
     assert down(data)
-    _, left = psutil.wait_procs(alive, timeout=10)
+    _, left = psutil.wait_procs(alive, timeout=60)
     assert not left
 
 
@@ -147,14 +147,14 @@ def test_the_broker_comes_back_with_its_data(local_stack: Stack, prefix: str) ->
     apply_topics(quiet_admin(address), [Wanted(topic, 1, {})])
     producer = Producer({"bootstrap.servers": address})
     producer.produce(topic, b"heavy")
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     pid = local_stack.kill_kafka()
     assert not psutil.pid_exists(pid)
     local_stack.start_kafka()
     assert local_stack.kafka == address
     consumer = Consumer({"bootstrap.servers": address, "group.id": prefix, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
-    (message,) = consumer.consume(1, timeout=30)
+    (message,) = consumer.consume(1, timeout=90)
     assert message.value() == b"heavy"
     consumer.close()
 

@@ -55,6 +55,7 @@ def test_walk_with_poison_link_and_restart(streams: Lab) -> None:
     streams.producer.flush()
     worker = streams.start()
     until(lambda: len(wishes(streams)) == 51 and len(streams.all(AUDIT)) == 2, "51 wishes and two ends in the audit")
+    until(lambda: streams.all(DEAD_LETTERS), "the dead letter")
     (letter,) = (streams.wire.decode(DeadLetter, message) for message in streams.all(DEAD_LETTERS))
     assert letter is not None
     assert (letter.value, letter.key, letter.topic, letter.headers) == (
@@ -67,7 +68,7 @@ def test_walk_with_poison_link_and_restart(streams: Lab) -> None:
     assert sorted(audit.event for audit in audits if audit) == ["out_of_scope", "rejected"]
     until(lambda: committed(streams) == 2, "both customers committed")
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait(120) == 0
 
     link = Link(ref=ALICE, peer="hubspot:company:77", origin="created", at=AT, trace="t")
     streams.wire.produce(streams.producer, wire.Outgoing(LINKS, link_key(ALICE, "hubspot"), link, [], by=ALICE))
@@ -90,12 +91,12 @@ def test_kill_between_output_and_commit_repeats_and_loses_nothing(streams: Lab) 
     for n in range(40):
         streams.send(a_customer(ref=f"acumatica:customer:{n}"))
     streams.producer.flush()
-    assert streams.start(WEIGHLOCK_FAILPOINT="output-before-commit:1").wait(60) == -signal.SIGKILL
+    assert streams.start(WEIGHLOCK_FAILPOINT="output-before-commit:1").wait(120) == -signal.SIGKILL
     first = len(streams.all(CUSTOMER))
     assert first > 0
     assert committed(streams) == 0
     streams.start()
-    until(lambda: committed(streams) == 40, "all committed", 60)
+    until(lambda: committed(streams) == 40, "all committed")
     until(lambda: len({wish.subject for wish in wishes(streams)}) == 40, "every wish")
     assert len(streams.all(CUSTOMER)) == first + 40
     by_subject: dict[str, set[int]] = {}
@@ -115,6 +116,7 @@ def test_largest_poison_there_is(streams: Lab) -> None:
     streams.producer.flush()
     streams.start()
     assert [wish.subject for wish in until(lambda: wishes(streams), "the neighbour's wish")] == [ALICE]
+    until(lambda: streams.all(DEAD_LETTERS), "the dead letter")  # a megabyte, and its neighbour does not wait for it
     (letter,) = (streams.wire.decode(DeadLetter, message) for message in streams.all(DEAD_LETTERS))
     assert letter is not None
     assert letter.value == poison
@@ -132,7 +134,7 @@ def test_two_workers_share_the_partitions(streams: Lab) -> None:
     for n in range(100, 200):
         streams.send(a_contact(ref=f"acumatica:contact:{n}"))
     streams.producer.flush()
-    until(lambda: len({wish.subject for wish in wishes(streams)}) == 200, "all wishes", 90)
+    until(lambda: len({wish.subject for wish in wishes(streams)}) == 200, "all wishes", 150)
 
 
 def test_topics_that_are_missing_or_differ_are_refused(stack: Brokers, prefix: str, tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_topics_that_are_missing_or_differ_are_refused(stack: Brokers, prefix: s
         with pytest.raises(ConfigError, match="has 4 partitions, the setting `partitions` is 6"):
             check_topics(streams.settings.model_copy(update={"partitions": 6}))
         worker = streams.start(WEIGHLOCK_PARTITIONS="6")
-        assert worker.wait(30) == 1
+        assert worker.wait(120) == 1
         assert "joined topics need the same number" in streams.log()
 
 
@@ -158,4 +160,4 @@ def test_waits_for_a_broker_that_is_away(stack: Brokers, prefix: str, tmp_path: 
         worker = streams.start(WEIGHLOCK_KAFKA=f"127.0.0.1:{free_port()}")
         until(lambda: "waiting for Kafka at 127.0.0.1" in streams.log(), "the log line")
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0

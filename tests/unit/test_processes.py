@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.harness.system import eventually
 from weighlock import processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -20,6 +21,7 @@ Find = Callable[[str], list[psutil.Process]]
 # A parent that starts two children, one from a thread that ends once the child is what it shall be, and says how they are.
 PARENT = """
 import sys, threading, time
+from tests.harness.system import eventually
 from weighlock import processes
 if len(sys.argv) > 1: sys.platform = sys.argv[1]
 command = [sys.executable, "-c", "import os, time; os.write(1, bytes([117, 112, 10])); time.sleep(600)"]
@@ -46,12 +48,12 @@ def test_kill_9_of_the_parent_ends_its_children(processes_of: Find, platform: li
         assert [parent.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
         print(file=parent.stdin, flush=True)  # now the thread ends
         assert parent.stdout.readline() == "None None\n"
-        alive = processes_of(prefix)
-        assert len(alive) == (4 if platform else 3)  # with the watcher
+        count = 4 if platform else 3  # with the watcher, which asks `ps` about each child, with the mark too
+        alive = eventually(f"{count} processes", lambda: found if len(found := processes_of(prefix)) == count else [])
     finally:
         parent.kill()
         parent.communicate()
-    _, left = psutil.wait_procs(alive, timeout=10)
+    _, left = psutil.wait_procs(alive, timeout=60)
     assert not left
     assert processes_of(prefix) == []
 
@@ -59,7 +61,7 @@ def test_kill_9_of_the_parent_ends_its_children(processes_of: Find, platform: li
 def test_a_child_whose_parent_died_before_prctl_does_not_start() -> None:
     """The shim looks at its parent's pid after it asked for the death signal: another one means that the parent is gone."""
     shim = [sys.executable, "-I", "-S", "-c", processes._LINUX, str(os.getpid() + 1), "-", *SLEEP]
-    assert subprocess.run(shim, timeout=20).returncode == 1
+    assert subprocess.run(shim, timeout=60).returncode == 1
 
 
 def test_environment_log_and_mark(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_environment_log_and_mark(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("before\n")
     code = f"import os, sys; print(os.environ['A'], os.environ['{processes.RUN}'], flush=True); print('oops', file=sys.stderr)"
-    assert processes.spawn([sys.executable, "-c", code], {"A": "b"}, log).wait(20) == 0
+    assert processes.spawn([sys.executable, "-c", code], {"A": "b"}, log).wait(60) == 0
     assert log.read_text() == f"before\nb {processes.run_id()}\noops\n"
 
 
@@ -80,7 +82,7 @@ def test_no_such_program() -> None:
 def test_stop_asks_first_and_kills_then(tmp_path: Path) -> None:
     """SIGTERM is enough for most; who ignores it is killed after the grace; stopping twice gives the same status."""
     polite = processes.spawn(SLEEP)
-    assert processes.stop(polite, 10) == processes.stop(polite, 10) == -signal.SIGTERM
+    assert processes.stop(polite, 60) == processes.stop(polite, 60) == -signal.SIGTERM
     log = tmp_path / "log"
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     deaf = processes.spawn([sys.executable, "-c", code], log_path=log)

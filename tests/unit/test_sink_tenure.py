@@ -52,7 +52,7 @@ def test_after_a_kill_the_first_messages_are_in_doubt(monkeypatch: pytest.Monkey
     assert one.in_doubt(messages("b", first=10)) is None
     one.recorded(10)
     assert one.clean == 10
-    monkeypatch.setattr(tenure, "now", lambda: began + timedelta(seconds=101))
+    monkeypatch.setattr(tenure, "now", lambda: late + timedelta(seconds=1))
     assert one.in_doubt(messages("a", first=9)) is None
 
 

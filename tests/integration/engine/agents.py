@@ -98,14 +98,14 @@ def slow_first_concurrent(app: Any, prefix: str, report: Any) -> None:
 
 
 def _slow_first(app: Any, prefix: str, report: Any, concurrency: int) -> None:
-    """The first event takes until the second one is done, or two seconds."""
-    second = asyncio.Event()
+    """The first event takes until the second one is done, or two seconds; longer, where that may be long in coming."""
+    second, longest = asyncio.Event(), 2 if concurrency == 1 else 60
 
     @app.agent(topics(app, [prefix + "in"]), concurrency=concurrency)  # type: ignore[untyped-decorator]
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             if event.message.offset == 0:
-                await asyncio.wait([asyncio.ensure_future(second.wait())], timeout=2)
+                await asyncio.wait([asyncio.ensure_future(second.wait())], timeout=longest)
             else:
                 second.set()
             report(event.message.offset)

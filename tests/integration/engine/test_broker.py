@@ -18,7 +18,7 @@ from weighlock.kafka import wire
 from weighlock.kafka.admin import Wanted, apply_topics
 from weighlock.settings import Settings
 
-LATEST = 40.0
+LATEST = 50.0
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_nothing_is_created_behind_our_back(real: Bench, on: bool) -> None:
         real.wait_for("written")
         assert made() == {f"{APP}-state-changelog"}
     else:
-        until(lambda: made() == {f"{APP}-state-changelog", f"{APP}-__assignor-__leader"}, "the topics that Faust makes", 30)
+        until(lambda: made() == {f"{APP}-state-changelog", f"{APP}-__assignor-__leader"}, "the topics that Faust makes")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_rebalance_with_tables_gives_everything_again(real: Bench, on: bool, com
     until(lambda: real.log("b").count("Worker ready") > ready, "the other one has taken over")
     feed(1)
     last = {f"{topic}/{partition}/{real.end(topic, partition) - 1}" for topic, partition in partitions}
-    until(lambda: last <= set(real.seen("b")), "the last of each partition")
+    until(lambda: last <= set(real.seen("b")), "the last of each partition", 150)
     wanted = {
         f"{topic}/{partition}/{n}"
         for topic, partition in partitions

@@ -38,7 +38,7 @@ def test_table_is_written_by_agents_only(bench: Bench, on: bool) -> None:
         bench.wait_for("written")
         assert bench.records("engine-state-changelog", 1)[0].value() == b"v"
     else:
-        assert worker.wait(30) == 1
+        assert worker.wait(120) == 1
         assert (bench.seen(), bench.end("engine-state-changelog")) == (["refused: TypeError"], 0)
 
 
@@ -79,7 +79,14 @@ def test_tables_are_not_served(bench: Bench, on: bool) -> None:
             with pytest.raises(httpx.ConnectError):
                 client.get(f"http://127.0.0.1:{port}/table/state/k/")
         else:
-            assert "Alice lives here" in client.get(f"http://127.0.0.1:{port}/table/state/k/").text
+
+            def served_by_now() -> bool:
+                try:
+                    return "Alice lives here" in client.get(f"http://127.0.0.1:{port}/table/state/k/").text
+                except httpx.TransportError:  # it serves nothing yet
+                    return False
+
+            until(served_by_now, "the table")
 
 
 @rule("few-databases")
@@ -94,7 +101,7 @@ def test_each_table_and_partition_is_a_database(bench: Bench, on: bool) -> None:
         bench.wait_for("0", "1", "2", "3")
         assert len(list(bench.folder.glob("engine-0/**/CURRENT"))) == 4
     else:
-        assert worker.wait(60) == 1
+        assert worker.wait(120) == 1
         assert "Too many open files" in bench.log()
 
 

@@ -53,7 +53,7 @@ class Bench:
         """What the agents reported, worker by worker (or one of them), in order: usually offsets."""
         return [line for path in sorted(self.folder.glob(f"seen.{name}.*")) for line in path.read_text().splitlines()]
 
-    def wait_for(self, *lines: str, seconds: float = 30) -> list[str]:
+    def wait_for(self, *lines: str, seconds: float = 90) -> list[str]:
         """Until the agents reported all of these."""
         until(lambda: set(lines) <= set(self.seen()), f"{lines} of {self.folder}", seconds)
         return self.seen()
@@ -64,13 +64,13 @@ class Bench:
         for value in values:
             raw = None if value is None else value.encode()
             producer.produce(self.prefix + topic, raw, b"k", partition=partition, timestamp=int(at * 1000))
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
 
     def committed(self, topic: str, partition: int = 0) -> int:
         """What the workers' group has committed there, 0 for nothing."""
         consumer = Consumer({"bootstrap.servers": self.broker, "group.id": self.prefix + APP})
         try:
-            (found,) = consumer.committed([TopicPartition(self.prefix + topic, partition)], 10)
+            (found,) = consumer.committed([TopicPartition(self.prefix + topic, partition)], 60)
             return max(found.offset, 0)
         finally:
             consumer.close()
@@ -79,7 +79,7 @@ class Bench:
         """How many records were written there."""
         consumer = Consumer({"bootstrap.servers": self.broker, "group.id": "ends"})
         try:
-            return int(consumer.get_watermark_offsets(TopicPartition(self.prefix + topic, partition), 10)[1])
+            return int(consumer.get_watermark_offsets(TopicPartition(self.prefix + topic, partition), 60)[1])
         finally:
             consumer.close()
 
@@ -89,7 +89,7 @@ class Bench:
         consumer.assign([TopicPartition(self.prefix + topic, partition, 0)])
         found: list[Message] = []
         try:
-            until(lambda: found.extend(consumer.consume(count, 0.5)) or len(found) >= count, f"{count} records on {topic}", 20)  # type: ignore[func-returns-value]
+            until(lambda: found.extend(consumer.consume(count, 0.5)) or len(found) >= count, f"{count} records on {topic}")  # type: ignore[func-returns-value]
             return found
         finally:
             consumer.close()
