@@ -60,7 +60,7 @@ def test_an_edit_is_seen_and_logged() -> None:
         assert got["LastModifiedDateTime"]["value"] > before["LastModifiedDateTime"]
         assert (
             abs(datetime.fromisoformat(entries[0]["at"]) - datetime.fromisoformat(got["LastModifiedDateTime"]["value"])).total_seconds()
-            < 0.1
+            < 10
         )
         assert one.control("edit", entity="customer", key="O'BRIEN", fields={"CustomerName": "O'Brien & Daughters"}) == []
         assert dump(one)["seeded"]["customers"][before["id"]] == before

@@ -27,5 +27,5 @@ worker.execute_from_commandline()
 @pytest.mark.parametrize("stops_after", [0, 60])
 def test_a_crashed_worker_ends(stops_after: float) -> None:
     """At once where its parts stop, else after its time: with a status that gets it started again."""
-    done = subprocess.run([sys.executable, "-c", WORKER.format(stops_after=stops_after)], capture_output=True, timeout=20, check=False)
+    done = subprocess.run([sys.executable, "-c", WORKER.format(stops_after=stops_after)], capture_output=True, timeout=50, check=False)
     assert done.returncode == 1, done.stderr.decode()
