@@ -146,7 +146,7 @@ def test_a_list_call(client_of: Callable[..., Acumatica]) -> None:
         "$top": "2",
     }
     assert request.headers["authorization"] == "Bearer token-1"
-    assert 0 <= (client.now() - datetime(2026, 11, 21, 3, 0, tzinfo=UTC)).total_seconds() < 5
+    assert 0 <= (client.now() - datetime(2026, 11, 21, 3, 0, tzinfo=UTC)).total_seconds() < 60
 
 
 def test_one_sign_in_serves_all_and_is_kept(client_of: Callable[..., Acumatica], tmp_path: Path) -> None:
