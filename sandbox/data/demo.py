@@ -79,22 +79,26 @@ def customer(rng: random.Random, index: int, number: int) -> Row:
         "IsGuestCustomer": False,
         "CreatedDateTime": made,
         "LastModifiedDateTime": changed,
-        "MainContact": {
-            "id": note_id(rng),
-            "ContactID": number,
-            "DisplayName": name,
-            "FullName": name,
-            "Attention": "Accounts Payable" if rng.random() < 0.2 else None,
-            "Email": email,
-            "Phone1": phone(rng, place) if rng.random() < 0.9 else None,
-            "Phone1Type": "Business 1",
-            "Phone2": phone(rng, place) if rng.random() < 0.2 else None,
-            "Phone2Type": "Cell",
-            "Fax": phone(rng, place) if rng.random() < 0.3 else None,
-            "FaxType": "Fax",
-            "WebSite": website,
-            "Address": address(rng, place),
-        },
+        "MainContact": main_contact(rng, number, name, email, website, place),
+    }
+
+
+def main_contact(rng: random.Random, number: int, name: str, email: str | None, website: str | None, place: tuple[str | None, ...]) -> Row:
+    return {
+        "id": note_id(rng),
+        "ContactID": number,
+        "DisplayName": name,
+        "FullName": name,
+        "Attention": "Accounts Payable" if rng.random() < 0.2 else None,
+        "Email": email,
+        "Phone1": phone(rng, place) if rng.random() < 0.9 else None,
+        "Phone1Type": "Business 1",
+        "Phone2": phone(rng, place) if rng.random() < 0.2 else None,
+        "Phone2Type": "Cell",
+        "Fax": phone(rng, place) if rng.random() < 0.3 else None,
+        "FaxType": "Fax",
+        "WebSite": website,
+        "Address": address(rng, place),
     }
 
 
