@@ -42,6 +42,8 @@ __all__ = ["Answer", "Ask", "Claims", "Resolved", "Sink", "Target", "Written", "
 log = structlog.get_logger(__name__)
 #: Messages of one turn, of all lanes together; a lane's part of it is one transaction: cut in two, its end would cost calls of its own.
 BATCH = 4000
+#: Where an owner died, or something failed, it is so many, then twice as many after each turn: who dies in a long one has done nothing.
+CAREFUL = 250
 #: With so many in hand that are new to us it is a first sync: more are waited for, for so many seconds, until none comes for so many.
 MANY, LINGER, QUIET = 20, 20.0, 2.0
 EXPIRY_EVERY = 30.0
@@ -71,6 +73,7 @@ class Sink:
         self.attempts = Attempts(settings.attempts)
         self.links, self.again = Links(wire), Again(wire, self.upserts)
         self.lanes: dict[int, Lane] = {}
+        self._most = self.batch  # messages of the next turn
         self._expired, self._expiry_every = clock(), min(EXPIRY_EVERY, settings.wait_limit_hours * 3600 / 4)
         group, topic = f"sink.{target.system}", wire.name(self.upserts)
         self.member = Member(settings, group, topic, member, stop, self._given, self._taken, self._lost)
@@ -126,6 +129,7 @@ class Sink:
             own = list({message.offset(): message for message in messages if message.partition() == lane.partition}.values())
             with self._careful(lane):
                 queues[lane] = deque(self._batches(lane, own, arrivals, expire))
+        self._most = min(self.batch, 2 * self._most) if messages else self._most
         while any(queues.values()):
             self._step([(lane, queue.popleft()) for lane, queue in queues.items() if queue])
 
@@ -138,13 +142,13 @@ class Sink:
 
     def _gather(self) -> list[Any]:
         """What there is now; where it is a first sync (much that we never wrote), what comes in the next seconds too, for full calls."""
-        messages = self.member.consume(self.batch)
+        messages = self.member.consume(self._most)
         if sum(self._is_new(message) for message in messages) < MANY:
             return messages
         until, quiet = clock() + LINGER, clock() + QUIET
-        while len(messages) < self.batch and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
+        while len(messages) < self._most and clock() < min(until, quiet) and not self.stop.is_set() and not self.member.lost:
             before = dict(self.lanes)
-            more = self.member.consume(self.batch - len(messages))
+            more = self.member.consume(self._most - len(messages))
             if self.lanes != before:  # what came before another owner, or a new seat, is read again
                 messages = [one for one in messages if self.lanes.get(one.partition()) is before.get(one.partition())]
             if more:
@@ -172,7 +176,7 @@ class Sink:
         lane.watch.sweep()
         if expire:
             lane.watch.expire()
-        return lane.tenure.batches(messages)
+        return lane.tenure.batches(messages, lane.inbox.maker)
 
     def _step(self, batches: Sequence[tuple[Lane, list[Any]]]) -> None:
         """One batch of each lane: written together, each recorded in a transaction of its own."""
@@ -207,6 +211,7 @@ class Sink:
             self.wait(backoff(2), f"Kafka, partitions {[lane.partition for lane in lanes]}: {error.args[0].str()}")
 
     def _mark(self, lanes: Sequence[Lane], broken: bool = False) -> None:
+        self._most = min(self.batch, CAREFUL)
         for lane in lanes:
             lane.broken, lane.stale = lane.broken or broken, True
 
@@ -217,6 +222,7 @@ class Sink:
             offsets = list(pool.map(lambda lane: self._until_it_works(lane.take, "Kafka"), lanes))
         for one, lane, offset in zip(partitions, lanes, offsets, strict=True):
             one.offset, self.lanes[lane.partition] = offset, lane
+            self._most = min(self._most, CAREFUL) if lane.tenure.inherits else self._most
         consumer.assign(partitions)
 
     def _taken(self, consumer: Any, partitions: list[TopicPartition]) -> None:

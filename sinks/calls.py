@@ -82,11 +82,11 @@ class Calls:
                 self._pause(backoff(failures), str(error))
 
     def _hold(self) -> None:
-        """We are still a member, and the group's offsets say that calls of ours may be under way from there on."""
-        here = [portion.lane.at(portion.first) for portion in self.portions]
-        self.loop.member.hold(here, anew=not all(portion.lane.tenure.announced for portion in self.portions))
+        """We are still a member, and the group's offsets say from where and to where calls of ours may be under way."""
+        here = [portion.lane.at(portion.first, portion.end) for portion in self.portions]
+        self.loop.member.hold(here, anew=not all(portion.lane.tenure.is_announced(portion.end) for portion in self.portions))
         for portion in self.portions:
-            portion.called = portion.lane.tenure.announced = True
+            portion.called = True
             portion.lane.tenure.calls(portion.end)
 
     def _intend(self, wishes: Sequence[Wish]) -> None:

@@ -46,6 +46,15 @@ class Inbox:
             return received
         return replace(received, wish=self.read([state.offset])[state.offset], offset=state.offset)
 
+    def maker(self, message: Any) -> bytes | None:
+        """The key of a wish that makes its record; None for one that only adds to it."""
+        try:
+            wish = self._wire.decode(Wish, message)
+        except (Undecodable, TransientError):
+            wish = None
+        key: bytes | None = message.key()
+        return None if wish is not None and wish.further else key
+
     def last_written(self, ledger: Ledger, *subjects: str) -> list[Wish]:
         """What the ledger says we wrote last, a wish for each facet."""
         known = [ledger.results[subject] for subject in subjects if subject in ledger.results]

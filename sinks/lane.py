@@ -18,9 +18,9 @@ from sinks.contract import Resolved, Written
 from sinks.creates import intent_of
 from sinks.entries import Entries
 from sinks.inbox import Inbox
-from sinks.ledger import Fate, Ledger, Received, Verdict, fold
+from sinks.ledger import Fate, Ledger, Received, Verdict, called_for, fold
 from sinks.loop import Loop
-from sinks.member import Moved, Place
+from sinks.member import UNTIL, Moved, Place
 from sinks.patience import bounded
 from sinks.tenure import Tenure
 from sinks.transactions import Transactions
@@ -107,8 +107,10 @@ class Lane:
             ledger.put_waiting((message.key() or b"").decode(), wire.decode(Waiting, message))
         return ledger
 
-    def at(self, offset: int) -> TopicPartition:
-        return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset)
+    def at(self, offset: int, end: int = -1) -> TopicPartition:
+        """That place, for the group's offset too: with what may have been called for, and will be before `end`."""
+        under_way = f"{UNTIL}{self.tenure.under_way(end)}"
+        return TopicPartition(self.loop.wire.name(self.upserts), self.partition, offset, under_way)
 
     def recover(self) -> None:
         """Back to what is committed. Only who is still a member may fence what was there before: `Moved` if we are not."""
@@ -149,6 +151,8 @@ class Lane:
             raise Moved("the partition was given away")
         entries = Entries(self.system, self.ledger)
         received = [one for one in (self._receive(message, entries) for message in messages) if one is not None]
+        if self.tenure.is_untold(messages):
+            received = called_for(received, self.tenure.in_doubt(messages) or now())
         newest, older = fold(received)
         for one in older:
             entries.audit(one.wish, "superseded", "by a newer one read with it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -80,6 +80,19 @@ def fold(received: Iterable[Received]) -> tuple[list[Received], list[Received]]:
             one = replace(one, again=again, decided=decided, doubt=doubt)
         newest[one.facet] = one
     return list(newest.values()), older
+
+
+def called_for(received: Sequence[Received], until: datetime) -> list[Received]:
+    """Each of these may have been written, and not recorded: what is not the newest of its facet is to be gone over by that one, with all
+    that it may have made, even where nothing else is new. Its call may take effect until then."""
+    found: list[Received] = []
+    later: set[tuple[str, str]] = set()
+    for one in reversed(received):
+        if one.facet in later:
+            one = replace(one, again=True, doubt=Doubt.of(one.wish, until).joined(one.doubt))
+        later.add(one.facet)
+        found.append(one)
+    return found[::-1]
 
 
 def digest(wish: Wish, references: Mapping[str, str]) -> str:

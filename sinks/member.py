@@ -28,6 +28,8 @@ REJOINS, WITHIN = 4, 120.0
 
 #: Beside an offset in the group: whoever was there has recorded all that it called.
 CLEAN = "nothing under way"
+#: Or to which offset it may have called for something.
+UNTIL = "under way until "
 
 Rebalanced = Callable[[Any, list[TopicPartition]], None]
 
@@ -41,7 +43,8 @@ class Stopped(Exception):
 
 
 class Place(NamedTuple):
-    """`at`: where to go on in a partition, which ends at `end`. `clean`: nothing was under way there (`hand_over`), or nobody was here."""
+    """`at`: where to go on in a partition. `clean`: nothing was under way there (`hand_over`), or nobody was here; else calls may have been
+    made for what stands before `end`."""
 
     at: int
     end: int
@@ -107,7 +110,8 @@ class Member:
         """`KafkaException` while the broker is away."""
         found = self._offsets.committed([TopicPartition(self._topic, partition)], ANSWER)[0]
         at, clean = (found.offset, found.metadata == CLEAN) if found.offset >= 0 else (OFFSET_BEGINNING, True)
-        return Place(at, self._offsets.get_watermark_offsets(found, ANSWER)[1], clean)
+        end, told = self._offsets.get_watermark_offsets(found, ANSWER)[1], (found.metadata or "").removeprefix(UNTIL)
+        return Place(at, min(end, int(told)) if told.isdecimal() else end, clean)
 
     def anybody(self) -> Any:
         """The group, named by nobody in it."""

@@ -204,12 +204,15 @@ class Campaign:
         self.progress.console.print(f"{time.monotonic() - self._began:7.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def eventually_agreed(system: System, outcome: Outcome, crew: Crew, seconds: float = 240) -> None:
-    """Until the two agree and nobody has anything left to read; what is still wrong then goes into `outcome`. A late call is repeated
-    within 100 s."""
-    until = time.monotonic() + seconds
-    while not (verdict := system.compare())["agreed"] and time.monotonic() < until:
+def eventually_agreed(system: System, outcome: Outcome, crew: Crew, quiet: float = 150, seconds: float = 900) -> None:
+    """Until the two agree and nobody has anything left to read; what is still wrong when HubSpot was not written to for so long goes into
+    `outcome`. A late call is repeated within 100 s."""
+    began, seen = time.monotonic(), -1
+    until = began + quiet
+    while not (verdict := system.compare())["agreed"] and time.monotonic() < min(began + seconds, until):
         crew.tend()
+        if (last := sum(entry["actor"] == "api" for entry in system.crm.get("/log"))) != seen:
+            seen, until = last, time.monotonic() + quiet
         time.sleep(1)
     outcome.missing, outcome.doubled = verdict["missing"], verdict["doubled"]
     outcome.stale = [*verdict["stale"], *(f"altered: {one}" for one in verdict["altered"])]

@@ -8,10 +8,12 @@ from threading import Event
 from unittest import mock
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from sinks import attempts
 from sinks.base import Sink, run
 from sinks.contract import Resolved
+from sinks.member import UNTIL, Member, Place
 from tests.contract.sink_memory import ClockOfDoubts, Memory
 from tests.integration.sink_kit import Desk, company, eventually, sink_running
 from weighlock.errors import AuthError, TransientError
@@ -125,3 +127,24 @@ def test_nothing_is_in_doubt_after_a_stop(desk: Desk, target: Memory) -> None:
             desk.send(company(1, version, name=f"v{version}"))
             until(desk, complain, written=version)
             assert desk.results()[SUBJECT].doubt is None
+
+
+def test_the_group_tells_how_far_calls_went(desk: Desk, target: Memory) -> None:
+    """In the middle of a call the group's offset says where those messages end that it may be about, whatever stands behind them; what was
+    recorded says so too. A real broker keeps both."""
+    place = TopicPartition(desk.wire.name(desk.upserts), desk.wire.partition(desk.upserts, SUBJECT))
+    asked = Member(desk.settings, "sink.hubspot", place.topic, "nobody", Event(), *[lambda *_: None] * 3)
+    seen: list[Place] = []
+
+    def more(wishes: Sequence[Resolved]) -> None:
+        if not seen:
+            desk.send(company(1, 2, name="new"))
+            seen.append(asked.committed(place.partition))
+
+    target.trouble = more
+    with sink_running(desk, target) as complain:
+        desk.send(company(1, 1))
+        eventually(lambda: complain() or desk.audit().get(SUBJECT) == {"written": 2}, 60)
+        (last,) = asked._offsets.committed([place])
+    assert (seen[0].end, seen[0].clean) == (seen[0].at + 1, False)
+    assert (last.offset, last.metadata) == (seen[0].at + 2, f"{UNTIL}{last.offset}")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import FacetState, Part, Reference, Result, Waiting, Wish
-from sinks.ledger import Fate, Ledger, Received, digest, fold
+from schemas.records import Doubt, FacetState, Part, Reference, Result, Waiting, Wish
+from sinks.ledger import Fate, Ledger, Received, called_for, digest, fold
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 SUBJECT = "acumatica:contact:1"
@@ -126,6 +126,21 @@ def test_fold_loses_nothing(asked: list[tuple[str, str, int, bool]]) -> None:
         same = [other for other in received if other.facet == one.facet]
         assert (one.wish.version, one.offset) == max((other.wish.version, other.offset) for other in same)
         assert one.again == any(other.again for other in same)
+
+
+def test_what_was_called_for_is_gone_over() -> None:
+    """Of wishes that a dead owner may have written the newest is written though the ledger knows its content already, for one before it may
+    stand there; with what that one may have made. What comes alone is judged as ever, and versions need no order."""
+    held = ledger(version=1)
+    changed, back, other = wish(2, "changed", refs=("a:b:1",)), wish(3), wish(4, "else", facet="lines")
+    for order in ([changed, back, other], [other, back, changed]):
+        newest, older = fold(called_for([Received(one, number) for number, one in enumerate(order)], AT))
+        by_facet = {one.wish.facet: one for one in newest}
+        assert (by_facet["profile"].wish, [one.wish for one in older]) == (back, [changed])
+        assert held.judge(by_facet["profile"], {}.get).fate is Fate.WRITE
+        assert not by_facet["lines"].again
+    assert fold(called_for([Received(changed, 1), Received(back, 2)], AT))[0][0].doubt == Doubt(until=AT, references=["a:b:1"])
+    assert held.judge(fold(called_for([Received(back, 2)], AT))[0][0], {}.get).fate is Fate.UNCHANGED
 
 
 def test_an_optional_reference_is_content_when_it_comes() -> None:
