@@ -125,7 +125,7 @@ def purposes(routes: dict[str, dict[str, int]]) -> dict[str, int]:
     """The sandbox's counts by route, refused calls too, as `World.least` names them."""
     found: dict[str, int] = {}
     for route, counts in routes.items():
-        listed = route.startswith("GET") and "/objects/" in route
+        listed = route.startswith("GET") and route.endswith("/companies") and "/objects/" in route
         purpose = "list companies" if listed else next((name for part, name in ROUTES.items() if part in route), "at the start")
         found[purpose] = found.get(purpose, 0) + sum(counts.values())
     return found
